@@ -1,0 +1,66 @@
+"""
+zstd frames, one at a time and whole; the home of zstandard.
+
+python-zstandard ignores ``max_output_size`` when a frame declares its size, reads only the first
+frame of several, and its stream readers end early without an error on a cut frame. So a frame is
+only ever decompressed in one shot, after its declared size was held against what the chunk header
+and the limits allow, and never with anything behind it.
+"""
+
+from typing import Final
+
+import zstandard
+
+from recordkit.errors import ChecksumError, LimitExceededError
+
+DEFAULT_LEVEL: Final = 1
+"""Fastest, and within 4 % of level 3's size on query events in chunks of 256 KiB."""
+
+
+class Compressor:
+    """
+    Makes frames that declare their size and carry a checksum. Not for several threads at once.
+    """
+
+    def __init__(self, level: int = DEFAULT_LEVEL) -> None:
+        self._zstd = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
+
+    def frame(self, raw: bytes | memoryview) -> bytes:
+        """
+        Return *raw* as one frame; the interpreter lock is free meanwhile.
+        """
+        return self._zstd.compress(raw)
+
+
+class Decompressor:
+    """
+    Opens frames that a chunk header has announced. Not for several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._zstd = zstandard.ZstdDecompressor()
+
+    def raw(self, frame: bytes, *, raw_size: int, max_raw_size: int) -> bytes:
+        """
+        Return the content of *frame*, which must be *raw_size* bytes long.
+
+        Raises:
+            LimitExceededError: *raw_size* is over *max_raw_size*; nothing was allocated.
+            ChecksumError: The frame is damaged, cut, followed by other bytes, or of another size.
+        """
+        if raw_size > max_raw_size:
+            raise LimitExceededError("chunk is over the size limit", expected=f"<= {max_raw_size}", found=raw_size)
+        try:
+            parameters = zstandard.get_frame_parameters(frame)
+            if parameters.content_size != raw_size:
+                raise ChecksumError("frame declares another size", expected=raw_size, found=parameters.content_size)
+            if not parameters.has_checksum or parameters.dict_id:
+                raise ChecksumError("frame has no checksum or wants a dictionary")
+            raw = self._zstd.decompress(frame, max_output_size=raw_size, allow_extra_data=False)
+        except zstandard.ZstdError as error:
+            raise ChecksumError(f"frame can't be decompressed: {error}") from error
+        except MemoryError as error:
+            raise LimitExceededError("not enough memory for the chunk", found=raw_size, expected="less") from error
+        if len(raw) != raw_size:
+            raise ChecksumError("frame holds another size", expected=raw_size, found=len(raw))
+        return raw
