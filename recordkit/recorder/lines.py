@@ -1,0 +1,362 @@
+"""
+A session's events as stored lines: what is constant first, what varies last.
+
+The constant fields are serialised once a session. An event of the proxy's brings only what is its own;
+``ei``, time and uid are put between when its batch is written, which is what makes their order in the
+file the order of `ei`. An event that brings everything itself keeps every value, and its constant block
+is moved to the front if it is where it was in the event before.
+
+Three ways to write an event, from the commonest:
+
+=========  ================================================================================
+own        brings none of ei, time, uid, sid and the constants: they are put in
+given      brings its own ei and time: kept as it is, constants moved to the front
+mixed      brings some: the rest is put in; slower
+=========  ================================================================================
+"""
+
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from recordkit.container.chunks import Counts
+from recordkit.container.layout import INT64_MAX, INT64_MIN, MARK_END, MARK_START
+from recordkit.errors import InvalidEventError, shown
+from recordkit.events.codec import LINE_OPTIONS, Event, encode_line
+from recordkit.events.ids import new_uid_prefix, parse_sid
+from recordkit.events.kinds import CONSTANT_FIELDS, KINDS, Role, code_for
+from recordkit.events.timestamps import format_second, parse_time
+
+_NS: Final = 1_000_000_000
+_OWN, _GIVEN, _MIXED = 0, 1, 2
+_UID_MASK: Final = 2**48 - 1
+_MAX_REMEMBERED: Final = 1024  # kinds of events in a session; a hostile client can't grow the tables
+
+_MARKS: Final = {Role.START: MARK_START, Role.END: MARK_END}
+
+
+class Template:
+    """
+    How the lines of one kind of event begin, and what they count as.
+    """
+
+    __slots__ = ("end", "error", "gap", "head", "mark", "plain", "query", "result", "way")
+
+    def __init__(self, way: int, head: bytes, kind: str, *, failed: bool) -> None:
+        known = KINDS.get(kind)
+        role = Role.OTHER if known is None else known.role
+        self.way = way
+        self.head = head
+        self.query = role is Role.QUERY
+        self.result = role is Role.RESULT
+        self.gap = role is Role.GAP
+        self.mark = _MARKS.get(role, 0)
+        self.error = failed
+        self.plain = not (self.query or self.result or self.gap or self.mark or failed)
+
+
+class Item(NamedTuple):
+    """
+    One accepted event on its way; made as a plain tuple on the hot path.
+
+    Attributes:
+        template: How to write it.
+        time_ns: When it happened; None if it doesn't say.
+        line: Its own fields as a JSON line.
+        ei: Given by the caller; None where it is to be counted.
+    """
+
+    template: Template
+    time_ns: int | None
+    line: bytes
+    ei: int | None = None
+
+
+class SessionLines:
+    """
+    Turns one session's events into items, and items into lines. Preparing an item may happen in any
+    thread at any time; writing them is for one thread at a time.
+
+    Attributes:
+        sid: The session.
+        constants: Fields that every event of the session has, unless it brings its own.
+        next_ei: Of the next event that doesn't bring one.
+        started_ns: Time of the ``db.session.start`` that was written; None before.
+        ended: Whether a ``db.session.end`` was written.
+    """
+
+    def __init__(self, sid: str, constants: Event, *, verbatim: bool) -> None:
+        self.sid = sid
+        self.verbatim = verbatim
+        self.constants: Event = {"sid": sid}
+        for name in CONSTANT_FIELDS:
+            if name in constants:
+                self.constants[name] = constants[name]
+        self.constants |= constants
+        self.next_ei = 0
+        self.started_ns: int | None = None
+        self.ended = False
+        self._prefix = encode_line(self.constants)[:-2] + b","
+        self._uid_prefix = new_uid_prefix().encode()
+        self._own_head = (
+            b'"ei":%d,"time":"%b.%06dZ","uid":"' + self._uid_prefix + b'%012x",'
+        )  # of every event that brings nothing of it
+        self.reserved = frozenset({"ei", "time", "uid", *self.constants})
+        self._own: dict[tuple[Any, bool, bool], Template] = {}
+        self._given: dict[tuple[Any, bool], Template] = {}
+        self._second_ns = 0
+        self._second = b""
+        self._time_shared = ("-", 0)  # first 20 characters of a time, and their nanoseconds; replaced as one
+        self._block = b""
+        self._block_key = b""
+        self._front = b"-"
+        self._asked_ns = 0
+        self._last_ns: int | None = None
+
+    def own_template(self, kind: str, *, failed: bool, fixed: Event) -> Template:
+        """
+        Return the template of events of *kind* that bring nothing of the session's; *fixed* goes before them.
+        """
+        before = encode_line(fixed)[1:-2] + b"," if fixed else b""
+        head = (self._prefix + before).replace(b"%", b"%%") + self._own_head
+        return Template(_OWN, head, kind, failed=failed)
+
+    def item(self, event: Event, now_ns: Callable[[], int]) -> tuple[Any, ...]:
+        """
+        Check *event* and return it ready to be written.
+
+        Raises:
+            InvalidEventError: It can't be recorded as it is.
+        """
+        if type(event) is not dict:
+            raise InvalidEventError("", expected="a dict", found=type(event).__name__)
+        try:
+            kind = event["event"]
+            failed = event.get("success") is False
+            if self.reserved.isdisjoint(event) and not self.verbatim:
+                template = self._own.get((kind, failed, "code" in event))
+                if template is None:
+                    template = self._remember(kind, failed, "code" in event)
+                line = encode_line(event)
+                return (template, now_ns(), line)
+            ei, time, sid, _, _ = _GIVEN_FIELDS(event)
+            template = self._given.get((kind, failed))
+        except KeyError:
+            return self._mixed(event, now_ns)
+        except TypeError:
+            raise _wrong_kind(event) from None
+        line = encode_line(event)
+        time_ns = self._time(time)
+        if type(ei) is not int or not 0 <= ei < INT64_MAX:
+            raise _wrong_ei(ei)
+        if sid != self.sid:
+            self._check_sid(event)
+        if template is None:
+            template = self._remember_given(kind, failed=failed)
+        return (template, time_ns, line, ei)
+
+    def _remember(self, kind: Any, failed: bool, coded: bool) -> Template:  # noqa: FBT001
+        if type(kind) is not str:
+            raise _wrong_kind({"event": kind})
+        code = None if coded else code_for(kind, success=not failed)
+        template = self.own_template(kind, failed=failed, fixed={} if code is None else {"code": code})
+        if len(self._own) < _MAX_REMEMBERED:
+            self._own[kind, failed, coded] = template
+        return template
+
+    def _remember_given(self, kind: Any, *, failed: bool) -> Template:
+        if type(kind) is not str:
+            raise _wrong_kind({"event": kind})
+        template = Template(_GIVEN, b"", kind, failed=failed)
+        if len(self._given) < _MAX_REMEMBERED:
+            self._given[kind, failed] = template
+        return template
+
+    def _mixed(self, event: Event, now_ns: Callable[[], int]) -> tuple[Any, ...]:
+        kind = event.get("event")
+        if type(kind) is not str:
+            raise _wrong_kind(event)
+        self._check_sid(event)
+        failed = event.get("success") is False
+        ei = event.get("ei")
+        if "ei" in event and (type(ei) is not int or not 0 <= ei < INT64_MAX):
+            raise _wrong_ei(ei)
+        time_ns = self._time(event["time"]) if "time" in event else None
+        if self.verbatim:
+            return (self._remember_given(kind, failed=failed), time_ns, encode_line(event), ei)
+        whole = self.constants | event
+        if "code" not in event and (code := code_for(kind, success=not failed)) is not None:
+            whole["code"] = code
+        front = {name: whole.pop(name) for name in self.constants}
+        if "time" not in event:
+            time_ns = now_ns()
+            whole = {"time": _text(time_ns)} | whole
+        head = encode_line(front)[:-2].replace(b"%", b"%%") + b","
+        if "ei" not in event:
+            head += b'"ei":%d,'
+        if "uid" not in event:
+            head += b'"uid":"' + self._uid_prefix + b'%012x",'
+        return (Template(_MIXED, head, kind, failed=failed), time_ns, encode_line(whole), ei)
+
+    def _check_sid(self, event: Event) -> None:
+        if "sid" in event and parse_sid(event["sid"]) != self.sid:
+            raise InvalidEventError("sid", expected=self.sid, found=shown(event["sid"]))
+
+    def _time(self, text: Any) -> int | None:
+        """
+        Return the nanoseconds of an event's time; None where it is outside 64 bits.
+        """
+        if type(text) is not str:
+            raise InvalidEventError("time", expected="an RFC 3339 time", found=shown(text))
+        # Events of one second share 20 characters; the rest is digits and Z.
+        shared, base_ns = self._time_shared
+        if text[:20] == shared and text[-1] == "Z":
+            digits = text[20:-1]
+            if digits.isdecimal() and digits.isascii() and len(digits) < 10:
+                return base_ns + int(digits) * _SCALES[len(digits)]
+        try:
+            time_ns = parse_time(text)
+        except ValueError as error:
+            raise InvalidEventError("time", expected="an RFC 3339 time", found=shown(text)) from error
+        if not INT64_MIN < time_ns < INT64_MAX:
+            return None
+        if text[19:20] == "." and text[-1] == "Z" and text[10] == "T":
+            self._time_shared = (text[:20], time_ns - time_ns % _NS)
+        return time_ns
+
+    def write(self, items: Iterable[tuple[Any, ...]], out: BytesIO, counts: Counts) -> None:
+        """
+        Append the lines of *items* to *out* and count them; gives each the next ``ei`` where it has none.
+        """
+        write = out.write
+        ei = self.next_ei
+        second_ns, second = self._second_ns, self._second
+        lowest, highest = counts.lowest_ei, counts.highest_ei
+        earliest, latest = counts.earliest_ns, counts.latest_ns
+        written = 0
+        for item in items:
+            template, time_ns, line = item[0], item[1], item[2]
+            if template.way == _OWN:
+                place = ei
+                if not 0 <= time_ns - second_ns < _NS:
+                    second_ns = time_ns - time_ns % _NS
+                    second = format_second(second_ns // _NS).encode()
+                micro = (time_ns - second_ns) // 1000
+                time_ns = second_ns + micro * 1000  # what the line says, not finer
+                write(template.head % (ei, second, micro, ei & _UID_MASK))
+                write(line[1:])
+            elif template.way == _GIVEN:
+                place = ei if item[3] is None else item[3]
+                at = line.find(self._block_key)
+                # a brace before the block: it may be an inner object's
+                if line.startswith(self._block, at) and at > 0 and line.find(b"{", 1, at) < 0:
+                    write(self._front)
+                    write(line[1:at])
+                    write(line[at + len(self._block) :])
+                elif line.startswith(self._front):
+                    write(line)
+                else:
+                    self._write_given(line, write)
+            else:
+                place = ei if item[3] is None else item[3]
+                write(self._mixed_line(template.head, line, place))
+            ei = place + 1
+            written += 1
+            if place < lowest:
+                lowest = place
+            if place > highest:
+                highest = place
+            if time_ns is None:
+                time_ns = self._last_ns
+            if time_ns is not None:
+                self._last_ns = time_ns
+                if time_ns < earliest:
+                    earliest = time_ns
+                if time_ns > latest:
+                    latest = time_ns
+            if not template.plain:
+                self._count(template, line, time_ns, counts)
+        self.next_ei = ei
+        self._second_ns, self._second = second_ns, second
+        counts.events += written
+        counts.lowest_ei, counts.highest_ei = _clamp(lowest), _clamp(highest)
+        counts.earliest_ns, counts.latest_ns = earliest, latest
+
+    def _count(self, template: Template, line: bytes, time_ns: int | None, counts: Counts) -> None:
+        if template.query:
+            counts.queries += 1
+            self._asked_ns = time_ns or 0
+        elif template.result and self._asked_ns and time_ns is not None:
+            counts.longest_wait_ns = max(counts.longest_wait_ns, time_ns - self._asked_ns)
+            self._asked_ns = 0
+        if template.error:
+            counts.errors += 1
+        if template.mark:
+            counts.marks |= template.mark
+            if template.mark == MARK_END:
+                self.ended = True
+            elif self.started_ns is None:
+                self.started_ns = time_ns or 0
+        if template.gap:
+            lost = orjson.loads(line).get("count")
+            counts.lost += lost if type(lost) is int and lost > 0 else 0
+
+    def _mixed_line(self, head: bytes, line: bytes, ei: int) -> bytes:
+        values = ([ei] if b"%d" in head else []) + ([ei & _UID_MASK] if b"%012x" in head else [])
+        return head % tuple(values) + line[1:]
+
+    def _write_given(self, line: bytes, write: Callable[[bytes], int]) -> None:
+        """
+        Write an event whose constant block isn't where it was in the one before, and remember where it is.
+        """
+        event = orjson.loads(line)
+        if not self.verbatim:
+            event = event | {name: value for name, value in self.constants.items() if name not in event}
+        self._learn(list(event), event)
+        front = {name: event.pop(name) for name in CONSTANT_FIELDS if name in event}
+        if front and event:
+            write(orjson.dumps(front)[:-1] + b"," + orjson.dumps(event, option=LINE_OPTIONS)[1:])
+        else:
+            write(line)
+
+    def _learn(self, names: list[str], event: Event) -> None:
+        """
+        Remember the first run of constant fields, as it stands in the line: the next event likely has the same.
+        """
+        self._block, self._block_key, self._front = b"", b"", b"-"
+        first = next((n for n, name in enumerate(names) if name in _CONSTANT), len(names))
+        last = next((n for n in range(first, len(names)) if names[n] not in _CONSTANT), len(names))
+        missing = not self.verbatim and not self.constants.keys() <= set(names[first:last])
+        if first == last or last == len(names) or missing:
+            return
+        block = orjson.dumps({name: event[name] for name in names[first:last]})[1:-1] + b","
+        self._front = b"{" + block
+        if first:
+            self._block, self._block_key = block, orjson.dumps(names[first]) + b":"
+
+
+_CONSTANT: Final = frozenset(CONSTANT_FIELDS)
+_GIVEN_FIELDS: Final = itemgetter("ei", "time", "sid", "uid", "code")
+_SCALES: Final[tuple[int, ...]] = tuple(10 ** (9 - digits) for digits in range(10))
+
+
+def _text(time_ns: int) -> str:
+    seconds, fraction = divmod(time_ns, _NS)
+    return f"{format_second(seconds)}.{fraction // 1000:06d}Z"
+
+
+def _clamp(ei: int) -> int:
+    return max(INT64_MIN, min(INT64_MAX, ei))
+
+
+def _wrong_ei(ei: Any) -> InvalidEventError:
+    return InvalidEventError("ei", expected="an integer from 0 to 2**63 - 2", found=shown(ei)[:40])
+
+
+def _wrong_kind(event: Event) -> InvalidEventError:
+    kind = event.get("event")
+    found = "nothing" if "event" not in event else f"{type(kind).__name__} {shown(kind)[:40]}"
+    return InvalidEventError("event", expected="the kind of the event, as db.session.query", found=found)
