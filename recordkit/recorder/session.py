@@ -251,7 +251,7 @@ class RecordingSession:
         """
         Do what `flush` does, in a thread.
         """
-        import asyncio  # noqa: PLC0415 -- keeps `import recordkit` light
+        import asyncio
 
         await asyncio.to_thread(self.flush, sync=sync)
 
@@ -263,7 +263,7 @@ class RecordingSession:
         """
         if self._recorder.has_room:
             return
-        import asyncio  # noqa: PLC0415 -- keeps `import recordkit` light
+        import asyncio
 
         await asyncio.to_thread(self._recorder.wait_for_room)
 
@@ -310,7 +310,7 @@ class RecordingSession:
         """
         Do what `close` does, in a thread.
         """
-        import asyncio  # noqa: PLC0415 -- keeps `import recordkit` light
+        import asyncio
 
         await asyncio.to_thread(self.close, interrupted=interrupted)
 
