@@ -25,7 +25,7 @@ import orjson
 from recordkit.container.chunks import Counts
 from recordkit.container.layout import INT64_MAX, INT64_MIN, MARK_END, MARK_START
 from recordkit.errors import InvalidEventError, shown
-from recordkit.events.codec import LINE_OPTIONS, Event, encode_line
+from recordkit.events.codec import LINE_OPTIONS, Event, check_finite, encode_line, refuse
 from recordkit.events.ids import new_uid_prefix, parse_sid
 from recordkit.events.kinds import CONSTANT_FIELDS, KINDS, Role, code_for
 from recordkit.events.timestamps import format_second, parse_time
@@ -106,7 +106,8 @@ class SessionLines:
         )  # of every event that brings nothing of it
         self.reserved = frozenset({"ei", "time", "uid", *self.constants})
         self._own: dict[tuple[Any, bool, bool], Template] = {}
-        self._given: dict[tuple[Any, bool], Template] = {}
+        self._given: dict[str, Template] = {}
+        self._given_failed: dict[str, Template] = {}
         self._second_ns = 0
         self._second = b""
         self._time_shared = ("-", 0)  # first 20 characters of a time, and their nanoseconds; replaced as one
@@ -131,62 +132,80 @@ class SessionLines:
         Raises:
             InvalidEventError: It can't be recorded as it is.
         """
-        if type(event) is not dict:
-            raise InvalidEventError("", expected="a dict", found=type(event).__name__)
         try:
-            kind = event["event"]
-            failed = event.get("success") is False
-            if self.reserved.isdisjoint(event) and not self.verbatim:
-                template = self._own.get((kind, failed, "code" in event))
-                if template is None:
-                    template = self._remember(kind, failed, "code" in event)
-                line = encode_line(event)
-                return (template, now_ns(), line)
-            ei, time, sid, _, _ = _GIVEN_FIELDS(event)
-            template = self._given.get((kind, failed))
-        except KeyError:
-            return self._mixed(event, now_ns)
-        except TypeError:
-            raise _wrong_kind(event) from None
-        line = encode_line(event)
-        time_ns = self._time(time)
+            ei, time, sid, _, _, kind = _GIVEN_FIELDS(event)
+            template = (self._given_failed if event.get("success") is False else self._given)[kind]
+        except (KeyError, TypeError, AttributeError):
+            return self._other_item(event, now_ns)
+        try:
+            line = _dumps(event, None, LINE_OPTIONS)
+        except (TypeError, RecursionError) as error:
+            refuse(event, error)
+        if b"null" in line:
+            check_finite(event)
+        # Events of one second share 20 characters; the rest is digits and Z.
+        shared, base_ns = self._time_shared
+        if (
+            type(time) is str
+            and time[:20] == shared
+            and time[26:] == "Z"
+            and time[20:26].isdecimal()
+            and time.isascii()
+        ):
+            time_ns: int | None = base_ns + int(time[20:26]) * 1000
+        else:
+            time_ns = self._time(time)
         if type(ei) is not int or not 0 <= ei < INT64_MAX:
             raise _wrong_ei(ei)
         if sid != self.sid:
             self._check_sid(event)
-        if template is None:
-            template = self._remember_given(kind, failed=failed)
         return (template, time_ns, line, ei)
 
-    def _remember(self, kind: Any, failed: bool, coded: bool) -> Template:  # noqa: FBT001
+    def _other_item(self, event: Event, now_ns: Callable[[], int]) -> tuple[Any, ...]:
+        """
+        Do the work of `item` for an event that doesn't bring everything, or whose kind is new.
+        """
+        if type(event) is not dict:
+            raise InvalidEventError("", expected="a dict", found=type(event).__name__)
+        kind, failed = event.get("event"), event.get("success") is False
         if type(kind) is not str:
-            raise _wrong_kind({"event": kind})
+            raise _wrong_kind(event)
+        if not self.verbatim and self.reserved.isdisjoint(event):
+            coded = "code" in event
+            template = self._own.get((kind, failed, coded)) or self._remember(kind, failed, coded)
+            line = encode_line(event)
+            return (template, now_ns(), line, None)
+        if self.verbatim or event.keys() >= _GIVEN_NAMES:
+            self._check_sid(event)
+            ei = event.get("ei")
+            if "ei" in event and (type(ei) is not int or not 0 <= ei < INT64_MAX):
+                raise _wrong_ei(ei)
+            time_ns = self._time(event["time"]) if "time" in event else None
+            return (self._remember_given(kind, failed=failed), time_ns, encode_line(event), ei)
+        return self._mixed(event, kind, now_ns, failed=failed)
+
+    def _remember(self, kind: str, failed: bool, coded: bool) -> Template:  # noqa: FBT001
         code = None if coded else code_for(kind, success=not failed)
         template = self.own_template(kind, failed=failed, fixed={} if code is None else {"code": code})
         if len(self._own) < _MAX_REMEMBERED:
             self._own[kind, failed, coded] = template
         return template
 
-    def _remember_given(self, kind: Any, *, failed: bool) -> Template:
-        if type(kind) is not str:
-            raise _wrong_kind({"event": kind})
-        template = Template(_GIVEN, b"", kind, failed=failed)
-        if len(self._given) < _MAX_REMEMBERED:
-            self._given[kind, failed] = template
+    def _remember_given(self, kind: str, *, failed: bool) -> Template:
+        known = self._given_failed if failed else self._given
+        template = known.get(kind)
+        if template is None:
+            template = Template(_GIVEN, b"", kind, failed=failed)
+            if len(known) < _MAX_REMEMBERED:
+                known[kind] = template
         return template
 
-    def _mixed(self, event: Event, now_ns: Callable[[], int]) -> tuple[Any, ...]:
-        kind = event.get("event")
-        if type(kind) is not str:
-            raise _wrong_kind(event)
+    def _mixed(self, event: Event, kind: str, now_ns: Callable[[], int], *, failed: bool) -> tuple[Any, ...]:
         self._check_sid(event)
-        failed = event.get("success") is False
         ei = event.get("ei")
         if "ei" in event and (type(ei) is not int or not 0 <= ei < INT64_MAX):
             raise _wrong_ei(ei)
         time_ns = self._time(event["time"]) if "time" in event else None
-        if self.verbatim:
-            return (self._remember_given(kind, failed=failed), time_ns, encode_line(event), ei)
         whole = self.constants | event
         if "code" not in event and (code := code_for(kind, success=not failed)) is not None:
             whole["code"] = code
@@ -211,12 +230,6 @@ class SessionLines:
         """
         if type(text) is not str:
             raise InvalidEventError("time", expected="an RFC 3339 time", found=shown(text))
-        # Events of one second share 20 characters; the rest is digits and Z.
-        shared, base_ns = self._time_shared
-        if text[:20] == shared and text[-1] == "Z":
-            digits = text[20:-1]
-            if digits.isdecimal() and digits.isascii() and len(digits) < 10:
-                return base_ns + int(digits) * _SCALES[len(digits)]
         try:
             time_ns = parse_time(text)
         except ValueError as error:
@@ -232,57 +245,47 @@ class SessionLines:
         Append the lines of *items* to *out* and count them; gives each the next ``ei`` where it has none.
         """
         write = out.write
+        own, given_way = _OWN, _GIVEN
         ei = self.next_ei
-        second_ns, second = self._second_ns, self._second
+        second_ns, second, last_ns = self._second_ns, self._second, self._last_ns
         lowest, highest = counts.lowest_ei, counts.highest_ei
         earliest, latest = counts.earliest_ns, counts.latest_ns
-        written = 0
-        for item in items:
-            template, time_ns, line = item[0], item[1], item[2]
-            if template.way == _OWN:
-                place = ei
-                if not 0 <= time_ns - second_ns < _NS:
+        for template, time_ns, line, given in items:
+            if template.way == own:
+                since_ns = time_ns - second_ns
+                if not 0 <= since_ns < 1_000_000_000:
                     second_ns = time_ns - time_ns % _NS
                     second = format_second(second_ns // _NS).encode()
-                micro = (time_ns - second_ns) // 1000
-                time_ns = second_ns + micro * 1000  # what the line says, not finer
-                write(template.head % (ei, second, micro, ei & _UID_MASK))
+                    since_ns = time_ns - second_ns
+                micro = since_ns // 1000
+                last_ns = second_ns + micro * 1000  # what the line says, not finer
+                write(template.head % (ei, second, micro, ei & 0xFFFFFFFFFFFF))
                 write(line[1:])
-            elif template.way == _GIVEN:
-                place = ei if item[3] is None else item[3]
-                at = line.find(self._block_key)
-                # a brace before the block: it may be an inner object's
-                if line.startswith(self._block, at) and at > 0 and line.find(b"{", 1, at) < 0:
-                    write(self._front)
-                    write(line[1:at])
-                    write(line[at + len(self._block) :])
-                elif line.startswith(self._front):
-                    write(line)
-                else:
-                    self._write_given(line, write)
+                place = ei
             else:
-                place = ei if item[3] is None else item[3]
-                write(self._mixed_line(template.head, line, place))
+                place = ei if given is None else given
+                if time_ns is not None:
+                    last_ns = time_ns
+                if template.way == given_way:
+                    self._write_given(line, write)
+                else:
+                    write(self._mixed_line(template.head, line, place))
             ei = place + 1
-            written += 1
-            if place < lowest:
-                lowest = place
             if place > highest:
                 highest = place
-            if time_ns is None:
-                time_ns = self._last_ns
-            if time_ns is not None:
-                self._last_ns = time_ns
-                if time_ns < earliest:
-                    earliest = time_ns
-                if time_ns > latest:
-                    latest = time_ns
+            if place < lowest:
+                lowest = place
+            if last_ns is not None:
+                if last_ns > latest:
+                    latest = last_ns
+                if last_ns < earliest:
+                    earliest = last_ns
+            counts.events += 1
             if not template.plain:
-                self._count(template, line, time_ns, counts)
+                self._count(template, line, last_ns, counts)
         self.next_ei = ei
-        self._second_ns, self._second = second_ns, second
-        counts.events += written
-        counts.lowest_ei, counts.highest_ei = _clamp(lowest), _clamp(highest)
+        self._second_ns, self._second, self._last_ns = second_ns, second, last_ns
+        counts.lowest_ei, counts.highest_ei = lowest, highest
         counts.earliest_ns, counts.latest_ns = earliest, latest
 
     def _count(self, template: Template, line: bytes, time_ns: int | None, counts: Counts) -> None:
@@ -310,7 +313,23 @@ class SessionLines:
 
     def _write_given(self, line: bytes, write: Callable[[bytes], int]) -> None:
         """
-        Write an event whose constant block isn't where it was in the one before, and remember where it is.
+        Write an event that brings everything: its constant block moves to the front.
+        """
+        block = self._block
+        at = line.find(self._block_key)
+        # with a brace before the block, it may be an inner object's
+        if at > 0 and line.startswith(block, at) and line.find(b"{", 1, at) < 0:
+            write(self._front)
+            write(line[1:at])
+            write(line[at + len(block) :])
+        elif line.startswith(self._front):
+            write(line)
+        else:
+            self._write_unlike(line, write)
+
+    def _write_unlike(self, line: bytes, write: Callable[[bytes], int]) -> None:
+        """
+        Write an event whose constant block isn't that of the one before, and remember where it is.
         """
         event = orjson.loads(line)
         if not self.verbatim:
@@ -339,17 +358,14 @@ class SessionLines:
 
 
 _CONSTANT: Final = frozenset(CONSTANT_FIELDS)
-_GIVEN_FIELDS: Final = itemgetter("ei", "time", "sid", "uid", "code")
-_SCALES: Final[tuple[int, ...]] = tuple(10 ** (9 - digits) for digits in range(10))
+_GIVEN_FIELDS: Final = itemgetter("ei", "time", "sid", "uid", "code", "event")
+_GIVEN_NAMES: Final = frozenset({"ei", "time", "sid", "uid", "code", "event"})
+_dumps: Final = orjson.dumps
 
 
 def _text(time_ns: int) -> str:
     seconds, fraction = divmod(time_ns, _NS)
     return f"{format_second(seconds)}.{fraction // 1000:06d}Z"
-
-
-def _clamp(ei: int) -> int:
-    return max(INT64_MIN, min(INT64_MAX, ei))
 
 
 def _wrong_ei(ei: Any) -> InvalidEventError:

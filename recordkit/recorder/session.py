@@ -145,7 +145,7 @@ class RecordingSession:
                 pass
             else:
                 if type(sql) is str and not self._verbatim:
-                    item = (self._query_template, self._now_ns(), line)
+                    item = (self._query_template, self._now_ns(), line, None)
                     self._append(item)
                     self._room -= len(line) + _ITEM_COST
                     if self._room < 0 or self._alarm:
@@ -506,7 +506,7 @@ class RecordingSession:
         self.lost += taken
         lines = self._lines
         for item in items:
-            ei = item[3] if len(item) > 3 and item[3] is not None else lines.next_ei
+            ei = lines.next_ei if item[3] is None else item[3]
             lines.next_ei = ei + 1
             if self.overflow is None:
                 self.overflow = Loss(ei, ei, 1, reason, item[1] or self._now_ns())
