@@ -65,6 +65,14 @@ class Counts:
         self.lowest_ei = self.earliest_ns = INT64_MAX
         self.highest_ei = self.latest_ns = INT64_MIN
 
+    def cover(self, lowest_ei: int, highest_ei: int) -> None:
+        """
+        Take in the events *lowest_ei* to *highest_ei*; none if the second is smaller.
+        """
+        if lowest_ei <= highest_ei:
+            self.lowest_ei = min(self.lowest_ei, lowest_ei)
+            self.highest_ei = max(self.highest_ei, highest_ei)
+
     def add(self, other: "Counts | ChunkEntry") -> None:
         """
         Add another chunk's counts, as when chunks are joined.

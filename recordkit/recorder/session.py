@@ -23,7 +23,7 @@ from recordkit.container.layout import INT64_MAX
 from recordkit.container.writer import RecordingWriter
 from recordkit.errors import ClosedError, InvalidEventError, RecordingWriteError
 from recordkit.events import constructors
-from recordkit.events.codec import LINE_OPTIONS, Event
+from recordkit.events.codec import Event
 from recordkit.events.kinds import code_for
 from recordkit.events.timestamps import format_time
 from recordkit.recorder.lines import SessionLines
@@ -73,6 +73,7 @@ class RecordingSession:
             constructors.QUERY,
             failed=False,
             fixed={"event": constructors.QUERY, "code": code_for(constructors.QUERY, success=True), "success": True},
+            body=b'"db_query":%b}\n',
         )
         self._items: list[tuple[Any, ...]] = []
         self._append = self._items.append
@@ -140,7 +141,7 @@ class RecordingSession:
         """
         if parameters is None and success is True and error is None and message is None and not fields:
             try:
-                line = _dumps({"db_query": sql}, None, LINE_OPTIONS)
+                line = _dumps(sql)
             except TypeError:  # bytes, or text that is no Unicode: below
                 pass
             else:

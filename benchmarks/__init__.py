@@ -1,0 +1,3 @@
+"""
+Measures recordkit beside the floor and the peers, in one run, as ratios.
+"""

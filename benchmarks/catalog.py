@@ -1,0 +1,237 @@
+"""
+How long a store with a million recordings takes to answer, against one with a thousand.
+
+    python -m benchmarks.catalog --rows 1000000
+
+The rows are synthetic; files exist only where an answer needs them, because a listing checks the file of
+each row that it gives: the rows that the measured queries return (sparse files of the right size and
+time), all names of one directory (which is changed and compared), and one real recording. All else is
+what the store does: `DirectoryStore` is called as a program would call it, 256 directories are looked at
+each time.
+
+Everything is measured warm, as the median of several calls, except "first listing", which opens a store
+anew. Figures are milliseconds.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import shutil
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from recordkit.clock import ManualClock
+from recordkit.container import RecordingWriter, State, Summary, seal
+from recordkit.container.files import OsFiles
+from recordkit.store import DirectoryStore, RecordingFilter
+from recordkit.store.paths import SHARDS, create_store, open_path, sealed_path, shard_of
+from recordkit.store.reconcile import status_of
+from recordkit.store.rows import Entry
+
+SECOND: Final = 1_000_000_000
+DAY: Final = 86_400 * SECOND
+EPOCH: Final = 1_784_548_800 * SECOND
+PERIOD: Final = 730 * DAY
+LIMIT: Final = 50
+FILLED: Final = "00"  # the directory whose names all exist
+BATCH: Final = 5000
+
+PROTOCOLS: Final = ("postgres", "mysql", "mongodb", "redis", "sqlserver", "cassandra")
+STATES: Final = (State.COMPLETE, State.INTERRUPTED, State.TORN)
+
+
+def summaries(rows: int, seed: int = 1) -> Iterator[Summary]:
+    """
+    Yield *rows* summaries of two years: 300 people, some busier, 40 services with 60 databases.
+    """
+    chance = random.Random(seed)
+    people = [f"person{number:03d}@example.com" for number in range(300)]
+    busy = [1 / (number + 1) for number in range(300)]
+    users = chance.choices(people, busy, k=rows)
+    for number, user in enumerate(users):
+        start_ns = EPOCH + (number * PERIOD + chance.randrange(PERIOD)) // rows  # in order, as recorders add them
+        service = chance.randrange(40)
+        events = chance.randrange(2, 400)
+        yield Summary(
+            sid=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+            state=chance.choices(STATES, (95, 4.9, 0.1))[0],
+            cluster_name="cluster.example.com",
+            user=user,
+            db_service=f"service-{service:02d}",
+            db_protocol=PROTOCOLS[service % len(PROTOCOLS)],
+            db_type="rds",
+            db_name=f"database-{(service * 7 + chance.randrange(3)) % 60:02d}",
+            db_user=user.partition("@")[0],
+            created_ns=start_ns - 1_000_000,
+            start_ns=start_ns,
+            end_ns=start_ns + chance.randrange(7200 * SECOND),
+            events=events,
+            queries=events // 2,
+            errors=events // 50,
+            lost=0,
+            chunks=events // 100 + 1,
+            stored_bytes=1000 + events * 40,
+            raw_bytes=events * 520,
+            head=f"{chance.getrandbits(256):064x}",
+            writer="recordkit 0.1.0",
+        )
+
+
+QUERIES: Final[dict[str, RecordingFilter]] = {
+    "newest 50": RecordingFilter(),
+    "user (busiest)": RecordingFilter(user="person000@example.com"),
+    "user (rare)": RecordingFilter(user="person299@example.com"),
+    "db (service)": RecordingFilter(db="service-07"),
+    "db (name)": RecordingFilter(db="database-11"),
+    "protocol": RecordingFilter(protocol="mysql"),
+    "state (common)": RecordingFilter(state=State.COMPLETE),
+    "state (rare)": RecordingFilter(state=State.TORN),
+    "one day": RecordingFilter(since_ns=EPOCH + 300 * DAY, until_ns=EPOCH + 301 * DAY),
+    "user + db": RecordingFilter(user="person000@example.com", db="service-07"),
+    "user + protocol + state": RecordingFilter(user="person003@example.com", protocol="redis", state=State.COMPLETE),
+    "user + protocol + one month": RecordingFilter(
+        user="person001@example.com", protocol="mysql", since_ns=EPOCH + 300 * DAY, until_ns=EPOCH + 330 * DAY
+    ),
+    "two common that never meet": RecordingFilter(db="service-07", protocol="postgres"),
+    "nobody": RecordingFilter(user="nobody@example.com"),
+}
+
+
+def run(rows: int, *, directory: str | None = None, repeat: int = 15) -> list[dict[str, Any]]:
+    """
+    Return one result per question for a store with *rows* recordings: what, rows, ms.
+    """
+    root = Path(tempfile.mkdtemp(prefix="recordkit-catalog-", dir=directory))
+    try:
+        return list(_measured(root, rows, repeat))
+    finally:
+        shutil.rmtree(root)
+
+
+def _measured(root: Path, rows: int, repeat: int) -> Iterator[dict[str, Any]]:
+    def result(what: str, ms: float) -> dict[str, Any]:
+        return {"what": what, "rows": rows, "ms": round(ms, 3)}
+
+    clock = ManualClock(time.time_ns() + 3600 * SECOND)  # directories changed long ago
+    sids, seconds = _fill(root, rows, clock)
+    yield result("add rows, per 1000", seconds / rows * 1e6)
+    with DirectoryStore(root, clock=clock) as store:
+
+        def listing(wanted: RecordingFilter) -> Callable[[], int]:
+            return lambda: sum(1 for _ in store.select(wanted, limit=LIMIT))
+
+        for what, wanted in QUERIES.items():
+            yield result(f"ls: {what}", _median_ms(listing(wanted), repeat))
+        chance = random.Random(2)
+        prefixes = [sid[:12] for sid in chance.sample(sids, repeat + 1)]
+        yield result("find by prefix (12 digits)", _median_ms(lambda: store.resolve(prefixes.pop()), repeat))
+        yield result("open by sid", _median_ms(lambda: store.open(sids[-1]).close(), repeat))
+
+        def changed() -> None:
+            (root / FILLED / "another").touch()
+            (root / FILLED / "another").unlink()
+            listing(QUERIES["newest 50"])()
+
+        yield result(f"ls: newest 50, one directory of 256 changed ({rows // 256} files)", _median_ms(changed, repeat))
+    size = sum(path.stat().st_size for path in root.glob("catalog.sqlite*"))
+
+    def first() -> None:
+        with DirectoryStore(root, clock=clock) as anew:
+            sum(1 for _ in anew.select(limit=LIMIT))
+
+    yield result("ls: newest 50, first listing of a store", _median_ms(first, repeat))
+    yield {"what": "catalog, bytes per recording", "rows": rows, "bytes": round(size / rows, 1)}
+
+
+def _fill(root: Path, rows: int, clock: ManualClock) -> tuple[list[str], float]:
+    """
+    Make the store; return all sids and the seconds that adding the rows took.
+    """
+    create_store(root)
+    for shard in SHARDS:
+        (root / shard).mkdir(mode=0o700)
+    sids: list[str] = []
+    seconds = 0.0
+    with DirectoryStore(root, clock=clock) as store:
+        catalog = store.catalog.shared()
+        batch: list[Entry] = []
+        for summary in summaries(rows):
+            sids.append(summary.sid)
+            batch.append(Entry(summary, summary.stored_bytes, summary.created_ns))
+            if shard_of(summary.sid) == FILLED:
+                _pretend(root, batch[-1])
+            if len(batch) == BATCH or len(sids) == rows:
+                begun = time.perf_counter()
+                catalog.put(batch)
+                seconds += time.perf_counter() - begun
+                batch.clear()
+        for wanted in QUERIES.values():
+            for entry in catalog.page(wanted, after=None, limit=LIMIT):
+                _pretend(root, entry)
+        sids.append(_record(root))
+        for shard in SHARDS:
+            stamp, _ = status_of(f"{root}/{shard}")
+            catalog.settle(shard, stamp=stamp, gone=())
+    return sids, seconds
+
+
+def _pretend(root: Path, entry: Entry) -> None:
+    path = sealed_path(root, entry.summary.sid)
+    path.touch()
+    os.truncate(path, entry.file_size)
+    os.utime(path, ns=(entry.file_mtime_ns, entry.file_mtime_ns))
+
+
+def _record(root: Path) -> str:
+    sid = str(uuid.UUID(int=7, version=4))
+    path = open_path(root, sid)
+    writer = RecordingWriter(path, sid=sid, owner="0" * 32, created_ns=EPOCH, attributes={}, files=OsFiles())
+    writer.create()
+    seal(path, sealed_path(root, sid))
+    return sid
+
+
+def _median_ms(call: Callable[[], object], repeat: int) -> float:
+    call()
+    taken = []
+    for _ in range(repeat):
+        begun = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken) * 1e3
+
+
+def main() -> None:
+    """
+    Measure 1000 rows and --rows, and print both and their ratio.
+    """
+    parser = argparse.ArgumentParser(description="listings and look-ups of a large store against a small one")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="recordings in the large store")
+    parser.add_argument("--small", type=int, default=1000, help="recordings in the small store")
+    parser.add_argument("--dir", help="where to make the stores, about 0.6 KB a recording")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    small = run(options.small, directory=options.dir)
+    large = run(options.rows, directory=options.dir)
+    if options.json:
+        machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+        json.dump({"machine": machine, "results": small + large}, sys.stdout, indent=2)
+        return
+    print(f"{'':62}{options.small:>10} {options.rows:>10}  ratio")
+    for before, after in zip(small, large, strict=True):
+        unit = "ms" if "ms" in before else "bytes"
+        what = after["what"]
+        print(f"{what:60}{unit:>5} {before[unit]:>6.2f} {after[unit]:>10.2f} {after[unit] / before[unit]:>6.1f}")
+
+
+if __name__ == "__main__":
+    main()
