@@ -1,0 +1,8 @@
+"""
+`python -m recordkit`.
+"""
+
+from recordkit.cli.main import run
+
+if __name__ == "__main__":
+    run()

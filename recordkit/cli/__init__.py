@@ -1,0 +1,3 @@
+"""
+The command line. Nothing of the library imports it.
+"""

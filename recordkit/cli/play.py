@@ -1,0 +1,192 @@
+"""
+`recordkit play`: what happened in a session.
+"""
+
+import math
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import click
+
+from recordkit.cli.app import App, complete_recording, examples, pass_app, reopen
+from recordkit.cli.follow import followed
+from recordkit.cli.forms import delay_s
+from recordkit.clock import Clock
+from recordkit.container import Recording, State
+from recordkit.events import Event, decode_line
+from recordkit.render import renderer_for
+from recordkit.render.control_chars import safe_json
+from recordkit.render.text import segment_bytes
+from recordkit.transcript import SessionTranslator
+
+IDLE_S: Final = 0.5
+"""Longest pause with --skip-idle alone, as in Teleport's player."""
+
+EPILOG = examples(
+    ("recordkit play 307b", "as the person saw it"),
+    ("recordkit play 307b --speed 16 --skip-idle=0.1", "in its time, faster"),
+    ("recordkit play 307b --start 1:30", "without the first 90 s"),
+    ("recordkit play 307b --format jsonl | grep 42501", "as JSON Lines"),
+    ("recordkit play 307b --format json > session.json", "one array"),
+    ("recordkit play --follow 307b", "while it goes on"),
+)
+
+
+def _read_delay(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    try:
+        return delay_s(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number to count with", ctx, param)
+    return value
+
+
+class _PlayCommand(click.Command):
+    """
+    Takes ``--skip-idle`` without a value only where none is given by ``=``: the word after it is the recording.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """
+        See `click.Command.parse_args`.
+        """
+        end = args.index("--") if "--" in args else len(args)
+        given = [f"{arg}={IDLE_S}" if arg == "--skip-idle" else arg for arg in args[:end]]
+        return super().parse_args(ctx, given + args[end:])
+
+
+@click.command(name="play", cls=_PlayCommand, epilog=EPILOG, short_help="Show a session as the person saw it.")
+@click.argument("name", metavar="SID|PREFIX|FILE", shell_complete=complete_recording)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["interactive", "text", "json", "jsonl", "yaml"]),
+    help="Default: interactive on a terminal, else text. Until there is a player, interactive is text.",
+)
+@click.option(
+    "--start", callback=_read_delay, metavar="DELAY", default="0", help="From so long after the start: 90, 1:30, 2m."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.25, 16),
+    callback=_finite,
+    metavar="FACTOR",
+    help="Text on a terminal: in the session's time, 0.25 to 16 times as fast.",
+)
+@click.option(
+    "--skip-idle",
+    type=click.FloatRange(min=0),
+    callback=_finite,
+    metavar="[=SECONDS]",
+    help=f"The same, with pauses cut to so much; alone: {IDLE_S}.",
+)
+@click.option("--follow", is_flag=True, help="Go on while the session does; text and jsonl.")
+@pass_app
+def command(
+    app: App, *, name: str, form: str | None, start: float, speed: float | None, skip_idle: float | None, follow: bool
+) -> int:
+    """
+    Show what happened in a session, as the person saw it.
+
+    Text is printed at once; --speed or --skip-idle print it on a terminal as it came. Controls in
+    statements are shown, not sent: no recording can take over the terminal. Damage: what is sound
+    before it is printed, then the exit code is 3.
+    """
+    form = "text" if form in (None, "interactive") else form
+    if follow and form not in ("text", "jsonl"):
+        raise click.UsageError("--follow goes with --format text or jsonl: the others have an end")
+    if follow and start:
+        raise click.UsageError("--follow and --start exclude each other")
+    timed = speed is not None or skip_idle is not None
+    pace = (
+        Pace(app.clock, speed=speed or 1.0, idle_s=skip_idle, start_s=start) if timed and app.out.is_terminal else None
+    )
+    with app.open(name) as recording:
+        runs = followed(recording, clock=app.clock, idle=app.out.flush) if follow else None
+        if form == "text":
+            _write_text(app, _events_of(runs) if runs is not None else recording.events(), start_s=start, pace=pace)
+        elif form == "jsonl" and not start:
+            for run in runs if runs is not None else recording.lines():
+                app.out.write(safe_json(run) if app.out.is_terminal else run)
+        else:
+            _write(app, form or "", recording.events(start_delay=start) if start else recording.events())
+        app.out.flush()
+        if not follow:
+            _tell(app, recording)
+            return 0
+        try:
+            now = reopen(recording)
+        except FileNotFoundError:
+            app.err.complain("the recording was removed")
+            return 0
+        with now:
+            _tell(app, now)
+    return 0
+
+
+class Pace:
+    """
+    Waits as long as the session did between two moments, or less.
+    """
+
+    def __init__(self, clock: Clock, *, speed: float, idle_s: float | None, start_s: float) -> None:
+        self._clock = clock
+        self._speed = speed
+        self._idle_s = idle_s
+        self._last_ns = round(start_s * 1e9)
+        self._never = threading.Event()
+
+    def wait(self, delay_ns: int) -> None:
+        """
+        Wait for the moment *delay_ns* after the session's start.
+        """
+        wait_s = (delay_ns - self._last_ns) / 1e9 / self._speed
+        if self._idle_s is not None:
+            wait_s = min(wait_s, self._idle_s)
+        self._last_ns = max(self._last_ns, delay_ns)
+        if wait_s > 0:
+            self._clock.wait(self._never, wait_s)
+
+
+def _write_text(app: App, events: Iterable[Event], *, start_s: float, pace: Pace | None) -> None:
+    # from the first event on also with a start: a later statement may refer to an earlier one
+    start_ns = round(start_s * 1e9)
+    translator = SessionTranslator()
+    for event in events:
+        for segment in translator.feed(event):
+            if segment.delay_ns < start_ns:
+                continue
+            if pace is not None:
+                app.out.flush()
+                pace.wait(segment.delay_ns)
+            app.out.write(segment_bytes(segment))
+
+
+def _write(app: App, form: str, events: Iterable[Event]) -> None:
+    renderer = renderer_for(form)
+    app.out.write(renderer.begin())
+    for event in events:
+        app.out.write(renderer.write(event))
+    app.out.write(renderer.end())
+
+
+def _events_of(runs: Iterable[bytes]) -> Iterator[Event]:
+    for run in runs:
+        yield from map(decode_line, run.splitlines())
+
+
+def _tell(app: App, recording: Recording) -> None:
+    summary = recording.summary
+    if summary.state is State.OPEN:
+        app.err.complain("the session goes on; --follow shows what comes")
+    elif summary.state is State.INTERRUPTED:
+        app.err.complain("the session was interrupted: its end was not recorded")
+    elif summary.state is State.TORN:
+        app.err.complain("the recording is torn: what came after this is missing")
+    if summary.lost:
+        app.err.complain(f"{summary.lost} events are missing; the recorder had to drop them")
