@@ -1,0 +1,35 @@
+"""
+Each example is a complete program that checks its own outcome.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# The proxy itself serves until it is told to stop; proxy_in_action.py runs it.
+EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if path.stem != "postgres_proxy")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(path, tmp_path):
+    """The example does its job in an empty folder and finds the outcome that it expects."""
+    done = subprocess.run(
+        [sys.executable, path, "--self-test"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_every_example_is_in_the_readme_or_says_how_to_run_itself():
+    """The first lines of each example show the command that starts it."""
+    for path in EXAMPLES:
+        assert f"python examples/{path.name}" in path.read_text(), path.name
