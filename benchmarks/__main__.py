@@ -30,7 +30,7 @@ def main() -> None:
         rows = BENCHMARKS[name](arguments.events, arguments.rounds)
         found[name] = [row.to_json() for row in rows]
         print(f"\n{name}, {arguments.events} events, median of {arguments.rounds} rounds\n")
-        print(f"  {'':34}{'µs/event':>10}{'× floor':>10}  ")
+        print(f"  {'':34}{'µs/event':>10}{'x floor':>10}  ")
         for row in rows:
             extra = "  ".join(f"{key} {value}" for key, value in row.extra.items())
             print(f"  {row.name:34}{row.us:>10.2f}{row.ratio:>10.2f}  {extra}")

@@ -26,6 +26,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from recordkit.container import RecordingWriter, State, Summary, seal
 from recordkit.container.files import OsFiles
 from recordkit.store import DirectoryStore, RecordingFilter
 from recordkit.store.paths import SHARDS, create_store, open_path, sealed_path, shard_of
+from recordkit.store.placing import place
 from recordkit.store.reconcile import status_of
 from recordkit.store.rows import Entry
 
@@ -136,12 +138,21 @@ def _measured(root: Path, rows: int, repeat: int) -> Iterator[dict[str, Any]]:
         yield result("find by prefix (12 digits)", _median_ms(lambda: store.resolve(prefixes.pop()), repeat))
         yield result("open by sid", _median_ms(lambda: store.open(sids[-1]).close(), repeat))
 
-        def changed() -> None:
-            (root / FILLED / "another").touch()
-            (root / FILLED / "another").unlink()
-            listing(QUERIES["newest 50"])()
+        newest = listing(QUERIES["newest 50"])
 
-        yield result(f"ls: newest 50, one directory of 256 changed ({rows // 256} files)", _median_ms(changed, repeat))
+        def recorded() -> None:
+            entry = _place(root)
+            store.catalog.add_many([entry])
+            newest()
+
+        def copied() -> None:
+            entry = _place(root)
+            store.catalog.add_many([entry._replace(step=None)])
+            newest()
+
+        # both include making the file and adding its row
+        yield result("ls: newest 50, after a recorder sealed one", _median_ms(recorded, repeat))
+        yield result(f"ls: newest 50, after one was copied among {rows // 256}", _median_ms(copied, repeat))
     size = sum(path.stat().st_size for path in root.glob("catalog.sqlite*"))
 
     def first() -> None:
@@ -189,6 +200,20 @@ def _pretend(root: Path, entry: Entry) -> None:
     path.touch()
     os.truncate(path, entry.file_size)
     os.utime(path, ns=(entry.file_mtime_ns, entry.file_mtime_ns))
+
+
+def _place(root: Path) -> Entry:
+    """
+    Move a recording to its place as a recorder does, and return its row.
+    """
+    sid = str(uuid.UUID(int=random.getrandbits(120) << 8 | int(FILLED, 16), version=4))
+    summary = next(summaries(1))
+    entry = Entry(replace(summary, sid=sid), summary.stored_bytes, summary.created_ns)
+    source = open_path(root, sid)
+    source.touch()
+    os.truncate(source, entry.file_size)
+    os.utime(source, ns=(entry.file_mtime_ns, entry.file_mtime_ns))
+    return entry._replace(step=place(OsFiles(), source, sealed_path(root, sid)))
 
 
 def _record(root: Path) -> str:

@@ -25,11 +25,14 @@ def run(events: int, rounds: int) -> list[Row]:
     folder = Path(tempfile.mkdtemp(prefix="recordkit-bench-"))
     try:
         whole = query_events(events)
-        with recordkit.Recorder(folder / "store") as recorder:
-            with recorder.session(sid=SID, start=False, **CONSTANTS) as session:
-                for event in whole:
-                    session.emit(event)
-        path = recordkit.open_store(folder / "store")[SID].path
+        store = folder / "store"
+        with (
+            recordkit.Recorder(store) as recorder,
+            recorder.session(sid=SID, start=False, **CONSTANTS) as session,
+        ):
+            for event in whole:
+                session.emit(event)
+        path = recordkit.open_store(store)[SID].path
         frames = _frames(path)
         write_mcap(whole, folder / "peer.mcap")
         return race(

@@ -28,8 +28,8 @@ def run(events: int, rounds: int) -> list[Row]:
     Return the rows of this benchmark.
     """
     whole = query_events(events)
-    own = [{"event": "db.session.postgres.statements.parse", "statement_name": "", "query": e["db_query"]} for e in whole]
     sqls = statements(events)
+    own = [{"event": "db.session.postgres.statements.parse", "statement_name": "", "query": sql} for sql in sqls]
     folder = Path(tempfile.mkdtemp(prefix="recordkit-bench-"))
     try:
         return race(

@@ -10,6 +10,7 @@ recordings, one file a session. Importing it is cheap: no Parquet, terminal or S
 """
 
 from recordkit.container import Damage, DamageKind, Recording, State, Summary, open_recording
+from recordkit.errors import RecordKitError
 from recordkit.limits import Limits
 from recordkit.recorder import Recorder, RecordingSession, Stats
 from recordkit.store import DirectoryStore, open_store
@@ -20,6 +21,7 @@ __all__ = [
     "DamageKind",
     "DirectoryStore",
     "Limits",
+    "RecordKitError",
     "Recorder",
     "Recording",
     "RecordingSession",

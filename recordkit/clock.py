@@ -95,10 +95,11 @@ class ManualClock:
         """
         See `Clock.wait`. An event that is set from outside is noticed within 10 ms of real time.
         """
-        deadline = None if timeout_s is None else self.monotonic() + timeout_s
         with self._moved:
+            # in whole nanoseconds: a sum of floats may lie behind the very moment that `advance` reaches
+            deadline_ns = None if timeout_s is None else self._elapsed_ns + round(timeout_s * 1e9)
             while not event.is_set():
-                if deadline is not None and self.monotonic() >= deadline:
+                if deadline_ns is not None and self._elapsed_ns >= deadline_ns:
                     return False
                 self._moved.wait(0.01)
         return True

@@ -28,16 +28,44 @@ where the call that raises it is the call that met it.
 from pathlib import Path
 from typing import Final
 
+__all__ = [
+    "AmbiguousPrefixError",
+    "BadMagicError",
+    "CatalogError",
+    "ChainError",
+    "ChecksumError",
+    "ClosedError",
+    "DuplicateSessionError",
+    "FormatError",
+    "InvalidEventError",
+    "LimitExceededError",
+    "MissingDependencyError",
+    "RecordKitError",
+    "RecordingWriteError",
+    "SessionNotFoundError",
+    "StoreError",
+    "TruncatedError",
+    "UndecodableEventError",
+    "UnsupportedVersionError",
+]
+
 _MAX_BYTES_SHOWN: Final = 32
+_MAX_TEXT_SHOWN: Final = 80
 
 
 def shown(value: object) -> str:
     """
-    Return *value* for use in a message: bytes and text by ``repr``, cut at 32 items.
+    Return *value* for use in a message: bytes and text by ``repr``, cut at 32 items; all else cut at 80 characters.
     """
-    if isinstance(value, bytes | str) and len(value) > _MAX_BYTES_SHOWN:
-        return f"{value[:_MAX_BYTES_SHOWN]!r}… ({len(value)} long)"
-    return repr(value) if isinstance(value, bytes | str) else str(value)
+    if isinstance(value, bytes | str):
+        if len(value) > _MAX_BYTES_SHOWN:
+            return f"{value[:_MAX_BYTES_SHOWN]!r}… ({len(value)} long)"
+        return repr(value)
+    try:
+        text = str(value)
+    except ValueError:  # Python refuses to print integers of more than 4300 digits
+        return "(too long to print)"
+    return text if len(text) <= _MAX_TEXT_SHOWN else f"{text[:_MAX_TEXT_SHOWN]}…"
 
 
 class RecordKitError(Exception):
@@ -55,7 +83,10 @@ class InvalidEventError(RecordKitError, ValueError):
     """
 
     def __init__(self, field: str, *, expected: str, found: str) -> None:
-        super().__init__(f"event field {field or '(the event itself)'}: expected {expected}, found {found}")
+        # a path is made of keys, which may come from strangers
+        plain = len(field) <= _MAX_TEXT_SHOWN and field.isprintable()
+        place = field if plain else shown(field)
+        super().__init__(f"event field {place or '(the event itself)'}: expected {expected}, found {found}")
         self.field = field
         self.expected = expected
         self.found = found

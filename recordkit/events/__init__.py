@@ -6,7 +6,7 @@ out, equal as JSON values; what can't is refused by name. Unknown kinds and fiel
 """
 
 from recordkit.events.codec import Event, decode_input_line, decode_line, encode_line
-from recordkit.events.exact_bytes import original_bytes
+from recordkit.events.exact_bytes import exact_text, exact_texts, original_bytes
 from recordkit.events.ids import new_sid, parse_sid
 from recordkit.events.kinds import CONSTANT_FIELDS, KINDS, FieldType, Kind, Role, code_for
 from recordkit.events.timestamps import format_time, parse_time
@@ -22,6 +22,8 @@ __all__ = [
     "decode_input_line",
     "decode_line",
     "encode_line",
+    "exact_text",
+    "exact_texts",
     "format_time",
     "new_sid",
     "original_bytes",

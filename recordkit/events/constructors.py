@@ -1,8 +1,8 @@
 """
 Events as `recordkit.recorder` writes them, from typed arguments.
 
-Each function returns only the fields that belong to this one event; ``ei``, ``uid``, ``time`` and the
-session's constant fields are put in by the recorder. ``**fields`` is whatever else the caller wants in
+Each function returns only the fields that belong to this one event; ``ei``, ``uid``, ``time``, ``code`` and
+the session's constant fields are put in by the recorder. ``**fields`` is whatever else the caller wants in
 the event; it never replaces a named argument.
 """
 
@@ -51,7 +51,7 @@ def query_event(
         InvalidEventError: The statement or a parameter has no lossless form.
     """
     kind = QUERY if success else QUERY_FAILED
-    event: Event = {"event": kind, "code": code_for(kind, success=success)}
+    event: Event = {"event": kind}
     event |= fields
     event |= exact_text("db_query", sql)
     if parameters is not None:
@@ -68,7 +68,7 @@ def result_event(
     Raises:
         InvalidEventError: *affected_records* is not an integer >= 0.
     """
-    event: Event = {"event": RESULT, "code": code_for(RESULT, success=success)}
+    event: Event = {"event": RESULT}
     event |= fields
     event |= status(success=success, error=error, message=message)
     if affected_records is not None:
@@ -84,13 +84,14 @@ def result_rows(
     r"""
     Return the fields that hold a result's *rows*, at most *max_rows* of them and *max_bytes* of cells.
 
-    Cells that are bytes and not UTF-8 are shown with ``\xNN``: rows are for reading.
+    Cells that are bytes (or text with surrogate escapes) and not UTF-8 are shown with ``\xNN``: rows are for
+    reading.
     """
     kept: list[list[Any]] = []
     left = max_bytes
     for row in rows[:max_rows]:
-        cells = [readable(bytes(cell))[0] if isinstance(cell, bytes | bytearray | memoryview) else cell for cell in row]
-        left -= sum(len(cell.encode(errors="replace")) if isinstance(cell, str) else 8 for cell in cells)
+        cells = [_readable_cell(cell) for cell in row]
+        left -= sum(map(_cell_bytes, cells))
         if left < 0:
             break
         kept.append(cells)
@@ -99,6 +100,24 @@ def result_rows(
     if len(kept) < len(rows):
         event["rows_truncated"] = True
     return event
+
+
+def _readable_cell(cell: Any) -> Any:
+    if isinstance(cell, str) and not cell.isascii():
+        try:
+            cell = cell.encode(errors="surrogateescape")
+        except UnicodeEncodeError:
+            return cell  # refused at the door, with its place
+    return readable(bytes(cell))[0] if isinstance(cell, bytes | bytearray | memoryview) else cell
+
+
+def _cell_bytes(cell: Any) -> int:
+    match cell:
+        case str():
+            return len(cell) if cell.isascii() else len(cell.encode(errors="replace"))
+        case list() | tuple() | dict():
+            return len(repr(cell))
+    return 8
 
 
 def _column(column: Any) -> Event:
@@ -116,7 +135,7 @@ def start_event(*, success: bool, error: str | None, message: str | None, fields
     """
     Return the event that opens a session.
     """
-    event: Event = {"event": START, "code": code_for(START, success=success)}
+    event: Event = {"event": START}
     return event | fields | status(success=success, error=error, message=message)
 
 
@@ -124,7 +143,7 @@ def end_event(*, start_ns: int, stop_ns: int, participants: Sequence[str], field
     """
     Return the event that closes a session.
     """
-    event: Event = {"event": END, "code": code_for(END, success=True)}
+    event: Event = {"event": END}
     event |= fields
     return event | {
         "session_start": format_time(start_ns),

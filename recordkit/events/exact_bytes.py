@@ -64,7 +64,7 @@ def exact_texts(name: str, values: Sequence[Any]) -> dict[str, Any]:
     Raises:
         InvalidEventError: *values* is no sequence, or holds something that JSON has no form for.
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+    if isinstance(values, str | bytes | bytearray | memoryview) or not isinstance(values, Sequence):
         raise InvalidEventError(name, expected="a list of parameters", found=type(values).__name__)
     texts: list[Any] = []
     exact: dict[str, str] = {}
@@ -84,17 +84,25 @@ def original_bytes(event: dict[str, Any], name: str = "db_query", position: int 
     """
     Return the exact bytes of a statement, or of the parameter at *position*, as they were recorded.
 
+    Args:
+        event: As read from a recording.
+        name: The field that holds the text, or the list of parameters.
+        position: Of the parameter, >= 0; None for a statement.
+
     Raises:
-        InvalidEventError: The event has no such text.
+        InvalidEventError: The event has no such text, or the bytes beside it are no base64.
     """
     value, exact = event.get(name), event.get(BYTES_FIELD.format(name))
     if position is not None:
-        value = value[position] if isinstance(value, list) and -len(value) <= position < len(value) else None
+        value = value[position] if isinstance(value, list) and 0 <= position < len(value) else None
         exact = exact.get(str(position)) if isinstance(exact, dict) else None
-    if isinstance(exact, str):
-        return binascii.a2b_base64(exact)
-    if isinstance(value, str):
-        return value.encode()
+    if isinstance(value, str) and isinstance(exact, str):
+        try:
+            return binascii.a2b_base64(exact, strict_mode=True)
+        except ValueError as error:
+            raise InvalidEventError(BYTES_FIELD.format(name), expected="base64", found=shown(exact)) from error
+    if isinstance(value, str) and exact is None:
+        return _surrogate_escaped(name, value)
     raise InvalidEventError(name, expected="text", found=shown(value))
 
 

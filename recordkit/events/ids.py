@@ -8,10 +8,14 @@ Source: RFC 9562, sections 4 and 5.8.
 """
 
 import os
+import re
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from recordkit.errors import InvalidEventError, shown
+
+# uuid.UUID() also takes braces, "urn:uuid:", misplaced dashes and the digits of all scripts; a file name must not
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{24})", re.IGNORECASE)
 
 
 def parse_sid(value: Any) -> str:
@@ -23,15 +27,8 @@ def parse_sid(value: Any) -> str:
     """
     if isinstance(value, uuid.UUID):
         return str(value)
-    if isinstance(value, str):
-        # uuid.UUID() also takes braces, "urn:uuid:" and misplaced dashes; a file name must not
-        compact = value.replace("-", "") if len(value) == 36 else value
-        try:
-            parsed = str(uuid.UUID(hex=compact)) if len(compact) == 32 and compact.isalnum() else ""
-        except ValueError:
-            parsed = ""
-        if parsed and (len(value) == 32 or parsed == value.lower()):
-            return parsed
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return str(uuid.UUID(hex=value))
     raise InvalidEventError("sid", expected="a UUID", found=shown(value))
 
 

@@ -64,7 +64,8 @@ SERVER: Final[_Fields] = {
     "namespace": _T, "server_id": _T, "server_hostname": _T, "server_addr": _T, "server_labels": _M,
     "forwarded_by": _T, "server_sub_kind": _T, "server_version": _T,
 }  # fmt: skip
-CONNECTION: Final[_Fields] = {"addr.local": _T, "addr.remote": _T, "proto": _T, "user_agent": _T}
+CONNECTION: Final[_Fields] = {"addr.local": _T, "addr.remote": _T, "proto": _T}
+CLIENT: Final[_Fields] = {"user_agent": _T}
 DATABASE: Final[_Fields] = {
     "db_service": _T, "db_protocol": _T, "db_uri": _T, "db_name": _T, "db_user": _T, "db_labels": _M,
     "db_aws_region": _T, "db_aws_redshift_cluster_id": _T, "db_gcp_project_id": _T, "db_gcp_instance_id": _T,
@@ -128,7 +129,8 @@ _RESULT: Final[_Fields] = STATUS | {"affected_records": _I, "columns": _J, "rows
 
 _TABLE: Final[list[Kind]] = [
     _kind(
-        "db.session.start", "TDB00I", SERVER | CONNECTION | STATUS | DATABASE | {"postgres_pid": _I, "ca_override": _J},
+        "db.session.start", "TDB00I",
+        SERVER | CONNECTION | STATUS | DATABASE | {"postgres_pid": _I} | CLIENT | {"ca_override": _J},
         failed_code="TDB00W", base=METADATA | USER | SESSION, role=Role.START,
     ),
     _kind(
@@ -185,8 +187,10 @@ _TABLE: Final[list[Kind]] = [
         ("rpc", "TSPN001I", "TSPN001W", STATUS | {"procedure": _T, "args": _J}, _QUERY),
     ]),
     _kind("session.upload", "T2005I", {"url": _T}, base=METADATA | SESSION),
-    _kind("session.recording.access", "T2012I", {"session_type": _T, "format": _T}, base=METADATA | SESSION | USER),
-    _kind("print", "", {"ci": _I, "bytes": _I, "ms": _I, "offset": _I, "data": _BYTES}, base=METADATA),
+    _kind(
+        "session.recording.access", "T2012I", {"session_type": _T, "format": _T}, base=METADATA | {"sid": _T} | USER,
+    ),
+    _kind("print", "", {"ci": _I, "data": _BYTES, "bytes": _I, "ms": _I, "offset": _I}, base=METADATA),
     _kind(
         "recordkit.gap", "RKG00W", {"from": _I, "to": _I, "count": _I, "reason": _T}, role=Role.GAP,
     ),
@@ -196,7 +200,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in
 """All known kinds by name."""
 
 CONSTANT_FIELDS: Final[tuple[str, ...]] = (
-    "sid", *(name for name in (METADATA | USER | SESSION | SERVER | CONNECTION | DATABASE)
+    "sid", *(name for name in (METADATA | USER | SESSION | SERVER | CONNECTION | CLIENT | DATABASE)
              if name not in {"sid", "ei", "event", "uid", "code", "time"}),
 )  # fmt: skip
 """Fields that describe the session rather than the event, in the order in which a line holds them."""

@@ -56,4 +56,4 @@ def time_of(event: Event) -> int | None:
         time_ns = parse_time(text)
     except ValueError:
         return None
-    return time_ns if _INT64_MIN <= time_ns <= _INT64_MAX else None
+    return time_ns if _INT64_MIN < time_ns < _INT64_MAX else None  # the ends mean "none" in a chunk's header

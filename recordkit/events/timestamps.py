@@ -9,7 +9,11 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-_RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# The bounds of hours and minutes stand here: `datetime` takes an offset of +05:99, and from 3.13 an hour of 24.
+_RFC3339: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):[0-5]\d:)(\d\d)(?:\.(\d+))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
 _NS: Final = 1_000_000_000
 
 # The years that the formatter below can write; also well inside 64-bit nanoseconds.
@@ -22,7 +26,8 @@ def parse_time(text: str) -> int:
     Return the nanoseconds since the Unix epoch that *text* stands for.
 
     Fractions finer than a nanosecond are cut. A leap second (``:60``) counts as the last nanosecond
-    of its minute, so that order is kept.
+    of its minute, so that order is kept. An offset may lead out of the years 1 to 9999; `format_time`
+    has no text for such a time.
 
     Raises:
         ValueError: *text* is not an RFC 3339 date and time with an offset.
@@ -34,9 +39,12 @@ def parse_time(text: str) -> int:
         raise ValueError(f"not an RFC 3339 time: {text[:64]!r}")
     date, minutes, seconds, fraction, offset = match.groups()
     leap = seconds == "60"
-    moment = datetime.fromisoformat(
-        f"{date}T{minutes}{'59' if leap else seconds}{'+00:00' if offset in 'Zz' else offset}"
-    )
+    try:
+        moment = datetime.fromisoformat(
+            f"{date}T{minutes}{'59' if leap else seconds}{'+00:00' if offset in 'Zz' else offset}"
+        )
+    except ValueError as error:
+        raise ValueError(f"not an RFC 3339 time: {text[:64]!r}: {error}") from error
     # not moment.astimezone(UTC): it overflows at both ends of the calendar
     whole = (moment.replace(tzinfo=None) - datetime(1970, 1, 1)) // _ONE_SECOND - _offset_s(moment)  # noqa: DTZ001
     if leap:
