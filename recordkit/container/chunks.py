@@ -16,6 +16,7 @@ from recordkit.container.layout import (
     INT64_MAX,
     INT64_MIN,
     MAGIC,
+    MARK_ORDERED,
     ChunkEntry,
     ChunkHeader,
     chain_start,
@@ -24,17 +25,6 @@ from recordkit.container.layout import (
     pack_chunk_header,
     pack_header,
 )
-
-
-class Position(NamedTuple):
-    """
-    Where the next chunk goes, and what it has to follow.
-    """
-
-    recording_id: bytes
-    sequence: int
-    chain: bytes
-    offset: int
 
 
 class Counts:
@@ -89,6 +79,45 @@ class Counts:
         self.latest_ns = max(self.latest_ns, other.latest_ns)
 
 
+class Order(NamedTuple):
+    """
+    How far a run of chunks has come, and whether it rose all the way.
+
+    Attributes:
+        highest_ei, latest_ns: Over the whole run.
+        rising: In each chunk neither ``ei`` nor time is below that of any chunk before.
+    """
+
+    highest_ei: int = INT64_MIN
+    latest_ns: int = INT64_MIN
+    rising: bool = True
+
+    def after(self, chunk: Counts | ChunkEntry) -> "Order":
+        """
+        Return the order of the run with *chunk* behind it.
+        """
+        # the highest too: a chunk without events or times ends a rise, or the search by halves goes astray
+        falls = (
+            min(chunk.lowest_ei, chunk.highest_ei) < self.highest_ei
+            or min(chunk.earliest_ns, chunk.latest_ns) < self.latest_ns
+        )
+        return Order(
+            max(self.highest_ei, chunk.highest_ei), max(self.latest_ns, chunk.latest_ns), self.rising and not falls
+        )
+
+
+class Position(NamedTuple):
+    """
+    Where the next chunk goes, and what it has to follow.
+    """
+
+    recording_id: bytes
+    sequence: int
+    chain: bytes
+    offset: int
+    order: Order = Order()
+
+
 def begin(*, sid: bytes, owner: bytes, created_ns: int, attributes: bytes) -> tuple[bytes, Position]:
     """
     Return a recording's first bytes (magic and header) and where its first chunk goes.
@@ -136,7 +165,14 @@ def encode_chunk(position: Position, raw: bytes | memoryview, counts: Counts, co
         counts: Of exactly these lines.
         compressor: Its level is the caller's choice.
     """
-    frame = compressor.frame(raw)
+    return frame_chunk(position, compressor.frame(raw), len(raw), counts)
+
+
+def frame_chunk(position: Position, frame: bytes, raw_size: int, counts: Counts) -> EncodedChunk:
+    """
+    Return the chunk whose lines, *raw_size* bytes of them, are compressed already; see `encode_chunk`.
+    """
+    order = position.order.after(counts)
     header = ChunkHeader(
         tag=CHUNK_TAG,
         size=CHUNK.size + CRC.size,
@@ -144,12 +180,12 @@ def encode_chunk(position: Position, raw: bytes | memoryview, counts: Counts, co
         recording_id=position.recording_id,
         sequence=position.sequence,
         stored_size=len(frame),
-        raw_size=len(raw),
+        raw_size=raw_size,
         events=counts.events,
         queries=counts.queries,
         errors=counts.errors,
-        marks=counts.marks,
-        lost=counts.lost,
+        marks=counts.marks & ~MARK_ORDERED | (MARK_ORDERED if order.rising else 0),
+        lost=min(counts.lost, INT64_MAX),  # gap events of other programs may claim anything
         lowest_ei=counts.lowest_ei,
         highest_ei=counts.highest_ei,
         earliest_ns=counts.earliest_ns,
@@ -158,9 +194,8 @@ def encode_chunk(position: Position, raw: bytes | memoryview, counts: Counts, co
         chain=bytes(32),
     )
     chain = chain_value(position.chain, CHUNK.pack(*header) + bytes(CRC.size), frame)
-    after = Position(
-        position.recording_id, position.sequence + 1, chain, position.offset + CHUNK_FRAME_SIZE + len(frame)
-    )
+    end = position.offset + CHUNK_FRAME_SIZE + len(frame)
+    after = Position(position.recording_id, position.sequence + 1, chain, end, order)
     return EncodedChunk(
         pack_chunk_header(header._replace(chain=chain)) + frame, entry_of(position.offset, header), after
     )

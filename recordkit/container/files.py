@@ -4,12 +4,17 @@ What recording asks of the file system, in one place, so that faults can be put 
 Every call either does all of its work or raises the ``OSError``; a short write is gone on with.
 """
 
+import errno
 import os
 from pathlib import Path
 from typing import Final, Protocol
 
 PRIVATE: Final = 0o600
 """Recordings hold what people typed: only their owner reads them."""
+
+_NAMELESS: Final = getattr(os, "O_TMPFILE", os.O_DIRECTORY)  # elsewhere than on Linux opening fails, as wanted
+_UNABLE: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EPERM, errno.EXDEV})
+"""What a system says that can't name a file later: file system, kernel, no ``/proc``."""
 
 
 class Files(Protocol):
@@ -19,7 +24,7 @@ class Files(Protocol):
 
     def create(self, path: Path, data: bytes) -> None:
         """
-        Create *path*, which must not exist, with *data*.
+        Create *path*, which must not exist, with *data*: it appears with all of it, or not at all.
         """
 
     def append(self, path: Path, data: bytes, *, offset: int) -> None:
@@ -61,10 +66,36 @@ class OsFiles:
     def create(self, path: Path, data: bytes) -> None:
         """
         See `Files.create`.
+
+        The file is written before it has a name. Otherwise a reader may meet it empty, and a process that dies
+        between leaves an empty file, of which nobody can say whose it is. File systems that can't do this
+        (network ones) leave that gap open.
         """
+        try:
+            fd = os.open(path.parent, _NAMELESS | os.O_WRONLY | os.O_CLOEXEC, PRIVATE)
+        except OSError as error:
+            if error.errno not in _UNABLE:
+                raise
+            self._create_named(path, data)
+            return
+        try:
+            self._write(fd, data, 0)
+            # Only with a directory given does Python follow the link in /proc; the path is absolute all the same.
+            os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd)
+        except OSError as error:
+            if error.errno not in _UNABLE:
+                raise
+            self._create_named(path, data)
+        finally:
+            os.close(fd)
+
+    def _create_named(self, path: Path, data: bytes) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
         try:
             self._write(fd, data, 0)
+        except BaseException:
+            path.unlink()  # ours: it was not there before
+            raise
         finally:
             os.close(fd)
 

@@ -7,6 +7,7 @@ only ever decompressed in one shot, after its declared size was held against wha
 and the limits allow, and never with anything behind it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import zstandard
@@ -30,6 +31,19 @@ class Compressor:
         Return *raw* as one frame; the interpreter lock is free meanwhile.
         """
         return self._zstd.compress(raw)
+
+    def frames(self, raws: Sequence[bytes | memoryview]) -> list[bytes]:
+        """
+        Return each of *raws* as a frame of its own, with the interpreter lock given up once for all of them.
+
+        Beside a busy thread, each time that the lock is taken back costs up to its switch interval, 5 ms: far
+        more than the compressing of a chunk.
+        """
+        together = getattr(self._zstd, "multi_compress_to_buffer", None)  # only zstandard's C backend has it
+        if len(raws) < 2 or together is None or not all(raws):
+            return [self._zstd.compress(raw) for raw in raws]
+        made = together(list(raws))
+        return [made[number].tobytes() for number in range(len(made))]
 
 
 class Decompressor:

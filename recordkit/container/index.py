@@ -8,7 +8,6 @@ The index is read from the file's end: the seek table's footer gives its size, t
 stands before it and gives the index's.
 """
 
-import struct
 import zlib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -22,9 +21,9 @@ from recordkit.container.layout import (
     FOOTER,
     INDEX,
     INDEX_END_TAG,
-    INDEX_ORDERED,
     INDEX_TAG,
     MAGIC,
+    MARK_ORDERED,
     SEEK_ENTRY,
     SEEK_TABLE_MAGIC,
     SEEKABLE_FOOTER_MAGIC,
@@ -75,7 +74,7 @@ class IndexBuilder:
             INDEX.size,
             0,
             recording_id,
-            INDEX_ORDERED if self.totals.ordered else 0,
+            0,
             ENTRY.size,
             self.totals.chunks,
             len(text),
@@ -120,9 +119,10 @@ class Index(NamedTuple):
     @property
     def ordered(self) -> bool:
         """
-        Whether entries rise in time and ``ei``, so that they may be searched by halves.
+        Whether entries rise in time and ``ei``, as the last one says, so that they may be searched by halves.
         """
-        return bool(self.fields.flags & INDEX_ORDERED)
+        last = self.fields.entries - 1
+        return last >= 0 and bool(self.entry(last).marks & MARK_ORDERED)
 
     def entry(self, number: int) -> ChunkEntry:
         """
@@ -147,13 +147,13 @@ def seek_table_size(source: ByteSource, size: int) -> int:
     """
     if size < _SEEK_TABLE_OVERHEAD:
         raise TruncatedError("no room for a seek table", offset=0, expected=_SEEK_TABLE_OVERHEAD, found=size)
-    frames, descriptor, magic = FOOTER.unpack(source.read_at(size - FOOTER.size, FOOTER.size))
+    frames, descriptor, magic = FOOTER.unpack(_exactly(source, size - FOOTER.size, FOOTER.size))
     if magic != SEEKABLE_FOOTER_MAGIC:
         raise BadMagicError("no seek table at the end", expected=f"{SEEKABLE_FOOTER_MAGIC:#x}", found=f"{magic:#x}")
     table = _SEEK_TABLE_OVERHEAD + int(frames) * SEEK_ENTRY.size
     if descriptor or table > size:
         raise ChecksumError("seek table's footer is wrong", expected=f"<= {size} bytes", found=table)
-    magic, payload = SKIPPABLE.unpack(source.read_at(size - table, SKIPPABLE.size))
+    magic, payload = SKIPPABLE.unpack(_exactly(source, size - table, SKIPPABLE.size))
     if magic != SEEK_TABLE_MAGIC or payload != table - SKIPPABLE.size:
         raise ChecksumError("seek table's frame is wrong", expected=table - SKIPPABLE.size, found=payload)
     return table
@@ -163,13 +163,31 @@ def index_offset(source: ByteSource) -> int | None:
     """
     Return where the end of the file says that the index begins; None if it doesn't say.
     """
-    size = source.size()
     try:
-        end = size - seek_table_size(source, size)
-        trailer = Trailer(*TRAILER.unpack(source.read_at(end - TRAILER.size, TRAILER.size)))
-    except (FormatError, struct.error):
+        end, trailer = _find_trailer(source, source.size())
+    except FormatError:
         return None
-    return end - int(trailer.frame_size) if trailer.tag == INDEX_END_TAG else None
+    return end - trailer.frame_size
+
+
+def _find_trailer(source: ByteSource, size: int) -> tuple[int, Trailer]:
+    """
+    Return where the index frame ends, and its trailer; only its tag was checked.
+    """
+    end = size - seek_table_size(source, size)
+    if end < TRAILER.size:
+        raise TruncatedError("no room for an index", offset=0, expected=TRAILER.size, found=end)
+    trailer = Trailer(*TRAILER.unpack(_exactly(source, end - TRAILER.size, TRAILER.size)))
+    if trailer.tag != INDEX_END_TAG:
+        raise BadMagicError("no index before the seek table", expected=INDEX_END_TAG, found=trailer.tag)
+    return end, trailer
+
+
+def _exactly(source: ByteSource, offset: int, size: int) -> bytes:
+    block = source.read_at(offset, size)
+    if len(block) < size:  # the file was cut since its size was asked
+        raise TruncatedError("the file became shorter", offset=offset, expected=size, found=len(block))
+    return block
 
 
 def find_index(source: ByteSource, size: int, limits: Limits, *, with_entries: bool) -> Index:
@@ -181,12 +199,7 @@ def find_index(source: ByteSource, size: int, limits: Limits, *, with_entries: b
     Raises:
         FormatError: There is no index, or it is damaged.
     """
-    end = size - seek_table_size(source, size)
-    if end < TRAILER.size:
-        raise TruncatedError("no room for an index", offset=0, expected=TRAILER.size, found=end)
-    trailer = Trailer(*TRAILER.unpack(source.read_at(end - TRAILER.size, TRAILER.size)))
-    if trailer.tag != INDEX_END_TAG:
-        raise BadMagicError("no index before the seek table", expected=INDEX_END_TAG, found=trailer.tag)
+    end, trailer = _find_trailer(source, size)
     if not INDEX.size + TRAILER.size < trailer.frame_size <= min(end, limits.index):
         raise LimitExceededError(
             "index size is impossible", expected=f"<= {min(end, limits.index)}", found=trailer.frame_size
@@ -196,36 +209,15 @@ def find_index(source: ByteSource, size: int, limits: Limits, *, with_entries: b
 
 def read_index(source: ByteSource, offset: int, limits: Limits, *, with_entries: bool = True) -> Index:
     """
-    Return the index whose skippable frame begins at *offset*.
+    Return the index whose skippable frame begins at *offset*; without entries if they are not wanted.
 
     Raises:
         FormatError: It is cut, damaged or needs a newer recordkit.
     """
-    head = source.read_at(offset, SKIPPABLE.size + INDEX.size)
-    if len(head) < SKIPPABLE.size + INDEX.size:
-        raise TruncatedError("index is cut", offset=offset, expected=SKIPPABLE.size + INDEX.size, found=len(head))
-    magic, payload_size = SKIPPABLE.unpack_from(head)
-    fields = IndexFields(*INDEX.unpack_from(head, SKIPPABLE.size))
-    if magic != SKIPPABLE_MAGIC or fields.tag != INDEX_TAG:
-        raise BadMagicError("not an index", offset=offset, expected=INDEX_TAG, found=fields.tag)
-    if payload_size > limits.index:
-        raise LimitExceededError(
-            "index is over the size limit", offset=offset, expected=f"<= {limits.index}", found=payload_size
-        )
-    size = SKIPPABLE.size + payload_size
-    end = source.read_at(offset + size - TRAILER.size, TRAILER.size)
-    if len(end) < TRAILER.size:
-        raise TruncatedError("index is cut", offset=offset, expected=size, found=source.size() - offset)
-    trailer = Trailer(*TRAILER.unpack(end))
-    if fields.size > INDEX.size:  # fields of a later writer
-        head += source.read_at(offset + len(head), min(fields.size - INDEX.size, payload_size))
-    computed = zlib.crc32(head[SKIPPABLE.size :] + end[: -len(INDEX_END_TAG) - CRC.size])
-    if trailer.tag != INDEX_END_TAG or trailer.crc != computed or trailer.frame_size != size:
-        raise ChecksumError(
-            "index checksum differs", offset=offset, expected=f"{trailer.crc:#010x}", found=f"{computed:#010x}"
-        )
+    bounds = read_bounds(source, offset, limits)
+    fields, trailer = bounds.fields, bounds.trailer
     check_flags(fields.critical_flags, "index")
-    room = payload_size - TRAILER.size - fields.size
+    room = bounds.size - SKIPPABLE.size - TRAILER.size - fields.size
     entries_size = fields.entry_size * fields.entries
     if fields.size < INDEX.size or fields.entry_size < ENTRY.size or entries_size + fields.summary_size != room:
         raise ChecksumError(
@@ -254,4 +246,37 @@ def read_index(source: ByteSource, offset: int, limits: Limits, *, with_entries:
         raise ChecksumError(f"summary is not JSON: {error}", offset=first + entries_size) from error
     if type(summary) is not dict:
         raise ChecksumError("summary is not a JSON object", offset=first + entries_size)
-    return Index(offset, size, fields, trailer, entries, summary)
+    return bounds._replace(entries=entries, summary=summary)
+
+
+def read_bounds(source: ByteSource, offset: int, limits: Limits) -> Index:
+    """
+    Return the index whose skippable frame begins at *offset*: head and trailer, checked, not what is between.
+
+    Raises:
+        FormatError: There is none, or its head or trailer is cut or damaged.
+    """
+    head = source.read_at(offset, SKIPPABLE.size + INDEX.size)
+    if len(head) < SKIPPABLE.size + INDEX.size:
+        raise TruncatedError("index is cut", offset=offset, expected=SKIPPABLE.size + INDEX.size, found=len(head))
+    magic, payload_size = SKIPPABLE.unpack_from(head)
+    fields = IndexFields(*INDEX.unpack_from(head, SKIPPABLE.size))
+    if magic != SKIPPABLE_MAGIC or fields.tag != INDEX_TAG:
+        raise BadMagicError("not an index", offset=offset, expected=INDEX_TAG, found=fields.tag)
+    if payload_size > limits.index:
+        raise LimitExceededError(
+            "index is over the size limit", offset=offset, expected=f"<= {limits.index}", found=payload_size
+        )
+    size = SKIPPABLE.size + payload_size
+    end = source.read_at(offset + size - TRAILER.size, TRAILER.size)
+    if len(end) < TRAILER.size:
+        raise TruncatedError("index is cut", offset=offset, expected=size, found=source.size() - offset)
+    trailer = Trailer(*TRAILER.unpack(end))
+    if fields.size > INDEX.size:  # fields of a later writer
+        head += source.read_at(offset + len(head), min(fields.size - INDEX.size, payload_size))
+    computed = zlib.crc32(head[SKIPPABLE.size :] + end[: -len(INDEX_END_TAG) - CRC.size])
+    if trailer.tag != INDEX_END_TAG or trailer.crc != computed or trailer.frame_size != size:
+        raise ChecksumError(
+            "index checksum differs", offset=offset, expected=f"{trailer.crc:#010x}", found=f"{computed:#010x}"
+        )
+    return Index(offset, size, fields, trailer, b"", {})

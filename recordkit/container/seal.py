@@ -15,9 +15,10 @@ from typing import Final
 
 from recordkit.container.chunks import Counts, Position, encode_chunk, first_position
 from recordkit.container.damage import Damage, DamageKind
-from recordkit.container.decoder import Chunk, Decoder, Header
+from recordkit.container.decoder import Chunk, Decoder
 from recordkit.container.files import Files, OsFiles
 from recordkit.container.frames import Compressor, Decompressor
+from recordkit.container.header import Header
 from recordkit.container.index import IndexBuilder
 from recordkit.container.layout import MAGIC, ChunkEntry
 from recordkit.container.source import FileSource
@@ -58,11 +59,16 @@ def seal(
     source = FileSource(open_path)
     try:
         survey = _Survey(source, open_path, limits)
-        if survey.sealed is None:
-            if survey.wants_joining(chunk_bytes):
-                survey.summary = _join(survey, open_path, chunk_bytes, files, limits)
-            else:
-                survey.summary = _append_index(survey, open_path, files)
+        files.remove(_temporary(open_path))  # of a process that died while joining
+        if survey.sealed is not None:
+            files.sync(open_path)  # whoever sealed it may have died before
+        elif survey.wants_joining(chunk_bytes):
+            survey.summary = _join(survey, open_path, chunk_bytes, files, limits)
+        else:
+            survey.summary = _append_index(survey, open_path, files)
+    except FormatError as error:
+        error.path = open_path
+        raise
     finally:
         source.close()
     files.make_directory(sealed_path.parent)
@@ -88,11 +94,10 @@ class _Survey:
         torn = False
         for item in self.decoder.walk():
             if isinstance(item, Chunk):
-                self.builder.add(item.entry, header_size=item.end - item.header.stored_size - item.offset)
+                self.builder.add(item.entry, header_size=item.header_size)
                 self.end = item.end
                 continue
             if item.offset < self.end or not self._is_tail(item):
-                item.error.path = path
                 raise item.error
             torn = True
         index = self.decoder.index
@@ -142,8 +147,7 @@ def _join(survey: _Survey, path: Path, chunk_bytes: int, files: Files, limits: L
     """
     Write the recording anew with full chunks, over the open file.
     """
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    files.remove(temporary)
+    temporary = _temporary(path)
     header = survey.header
     try:
         files.create(temporary, MAGIC + header.frame)
@@ -159,6 +163,10 @@ def _join(survey: _Survey, path: Path, chunk_bytes: int, files: Files, limits: L
         files.remove(temporary)
         raise
     return summary
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(path.name + TEMPORARY_SUFFIX)
 
 
 class _Joiner:

@@ -4,9 +4,12 @@ Where a decoder gets its bytes: anything that can be read at an offset.
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from recordkit.errors import ClosedError
+
+_LAST_OFFSET: Final = 2**62
+"""No file reaches so far; an index may say so, and the system call knows no more than 63 bits."""
 
 
 class ByteSource(Protocol):
@@ -66,6 +69,8 @@ class FileSource:
         """
         See `ByteSource.read_at`.
         """
+        if offset > _LAST_OFFSET:
+            return b""
         block = os.pread(self._checked(), size, offset)
         while len(block) < size:
             more = os.pread(self._fd, size - len(block), offset + len(block))

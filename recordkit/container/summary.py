@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
+from recordkit.container.chunks import Order
 from recordkit.container.layout import INT64_MAX, INT64_MIN, MARK_END, ChunkEntry
 
 ATTRIBUTES: Final = ("cluster_name", "user", "db_service", "db_protocol", "db_type", "db_name", "db_user")
@@ -111,6 +112,7 @@ def summarise(
     """
     Return the summary of a recording from its header's attributes and its chunks' totals.
     """
+    texts = {name: text for name, text in attributes.items() if isinstance(text, str)}
     return Summary(
         sid=sid,
         state=state,
@@ -125,8 +127,8 @@ def summarise(
         stored_bytes=stored_bytes,
         raw_bytes=totals.raw_bytes,
         head=head,
-        writer=str(attributes.get("writer", "")),
-        **{name: text for name in ATTRIBUTES if isinstance(text := attributes.get(name), str)},
+        writer=texts.get("writer", ""),
+        **{name: texts[name] for name in ATTRIBUTES if name in texts},
     )
 
 
@@ -155,8 +157,7 @@ class Totals:
         self.chunks = self.events = self.queries = self.errors = self.lost = self.raw_bytes = self.marks = 0
         self.earliest_ns = INT64_MAX
         self.latest_ns = INT64_MIN
-        self.highest_ei = INT64_MIN
-        self.ordered = True
+        self.order = Order()
         for entry in entries:
             self.add(entry)
 
@@ -164,18 +165,16 @@ class Totals:
         """
         Count one more chunk.
         """
-        if self.chunks and (entry.earliest_ns < self.latest_ns or entry.lowest_ei < self.highest_ei):
-            self.ordered = False
+        self.order = self.order.after(entry)
         self.chunks += 1
         self.events += entry.events
         self.queries += entry.queries
         self.errors += entry.errors
-        self.lost += entry.lost
+        self.lost = min(self.lost + entry.lost, INT64_MAX)
         self.raw_bytes += entry.raw_size
         self.marks |= entry.marks
         self.earliest_ns = min(self.earliest_ns, entry.earliest_ns)
         self.latest_ns = max(self.latest_ns, entry.latest_ns)
-        self.highest_ei = max(self.highest_ei, entry.highest_ei)
 
     @property
     def timed(self) -> bool:

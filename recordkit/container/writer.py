@@ -5,15 +5,21 @@ The file ends at `size` whenever no write is under way. A write that fails may h
 there; it is cut off before the next one, so a failed write never leaves damage in the middle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
-import orjson
-
-from recordkit.container.chunks import Counts, begin, encode_chunk
+from recordkit.container.chunks import Counts, begin, frame_chunk
 from recordkit.container.files import Files
 from recordkit.container.frames import Compressor
+from recordkit.events.codec import encode_line
+
+MAX_ATTRIBUTE: Final = 1000
+"""
+Characters of text in a header attribute; the events hold what is longer. Clients choose some of these texts,
+and seven of them have to fit into the 64 KiB that a reader accepts.
+"""
 
 
 class RecordingWriter:
@@ -36,14 +42,21 @@ class RecordingWriter:
             sid: The session's UUID.
             owner: 32 hex digits that name the recorder.
             created_ns: Nanoseconds since the Unix epoch.
-            attributes: JSON object for the header.
+            attributes: JSON object for the header; its texts are cut to `MAX_ATTRIBUTE`.
             files: Does the work.
+
+        Raises:
+            InvalidEventError: An attribute is not JSON.
         """
+        cut = {name: value[:MAX_ATTRIBUTE] if type(value) is str else value for name, value in attributes.items()}
         self.path = path
         self.sid = sid
         self._files = files
         self._start, self._position = begin(
-            sid=UUID(sid).bytes, owner=bytes.fromhex(owner), created_ns=created_ns, attributes=orjson.dumps(attributes)
+            sid=UUID(sid).bytes,
+            owner=bytes.fromhex(owner),
+            created_ns=created_ns,
+            attributes=encode_line(cut).rstrip(b"\n"),
         )
         self._unclean = False
 
@@ -69,13 +82,16 @@ class RecordingWriter:
             FileExistsError: There is an open recording of this session.
             OSError: Nothing was left behind.
         """
-        try:
-            self._files.create(self.path, self._start)
-        except FileExistsError:
-            raise
-        except OSError:
-            self._files.remove(self.path)
-            raise
+        self._files.create(self.path, self._start)
+
+    def discard(self) -> None:
+        """
+        Remove the file again; only before the first chunk.
+
+        Raises:
+            OSError: It is still there.
+        """
+        self._files.remove(self.path)
 
     def append(self, raw: bytes | memoryview, counts: Counts, compressor: Compressor) -> None:
         """
@@ -84,16 +100,31 @@ class RecordingWriter:
         Raises:
             OSError: The chunk is not in the file; the same chunk may be tried again.
         """
-        chunk = encode_chunk(self._position, raw, counts, compressor)
+        self.append_all([(raw, counts)], compressor)
+
+    def append_all(self, chunks: Sequence[tuple[bytes | memoryview, Counts]], compressor: Compressor) -> None:
+        """
+        Write the next chunks by one write; see `append`.
+
+        Raises:
+            OSError: None of the chunks is in the file.
+        """
+        position = self._position
+        parts: list[bytes] = []
+        frames = compressor.frames([raw for raw, _ in chunks])
+        for frame, (raw, counts) in zip(frames, chunks, strict=True):
+            chunk = frame_chunk(position, frame, len(raw), counts)
+            parts.append(chunk.data)
+            position = chunk.after
         if self._unclean:
             self._files.truncate(self.path, self.size)
             self._unclean = False
         try:
-            self._files.append(self.path, chunk.data, offset=self.size)
-        except OSError:
+            self._files.append(self.path, b"".join(parts), offset=self.size)
+        except BaseException:  # Ctrl-C too may leave half a chunk
             self._unclean = True
             raise
-        self._position = chunk.after
+        self._position = position
 
     def sync(self) -> None:
         """

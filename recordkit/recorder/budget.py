@@ -6,12 +6,14 @@ each session writes its own every `step_bytes`, which shrinks as sessions multip
 together stay within a quarter of the budget.
 """
 
+import contextlib
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from recordkit.limits import KIB
 
-_LARGEST_STEP: Final = 16 * KIB
+_LARGEST_STEP: Final = 64 * KIB
 _SMALLEST_STEP: Final = 512
 
 
@@ -30,7 +32,10 @@ class Budget:
             raise ValueError(f"memory_budget: expected at least 65536 bytes, found {total}")
         self.total = total
         self.held = 0
-        self.changed = threading.Condition()
+        # a plain lock: a signal's exception can't come up between taking it and the `with` that gives it back
+        self._lock = threading.Lock()
+        self.changed = threading.Condition(self._lock)
+        self._waiting: list[Callable[[], object]] = []
 
     @property
     def has_room(self) -> bool:
@@ -50,16 +55,36 @@ class Budget:
         """
         Count *size* more bytes.
         """
-        with self.changed:
+        with self._lock:
             self.held += size
 
     def give_back(self, size: int) -> None:
         """
         Count *size* bytes less and wake who waits.
         """
-        with self.changed:
+        with self._lock:
             self.held -= size
+        self.tell(everyone=False)
+
+    def tell(self, *, everyone: bool) -> None:
+        """
+        Wake who waits: threads always, callbacks where there is room, or with *everyone*.
+        """
+        called: list[Callable[[], object]] = []
+        with self._lock:
             self.changed.notify_all()
+            if everyone or self.has_room:
+                called, self._waiting = self._waiting, []
+        for callback in called:
+            with contextlib.suppress(RuntimeError):  # its event loop is gone
+                callback()
+
+    def call_once(self, callback: Callable[[], object]) -> None:
+        """
+        Have *callback* called, in any thread, when there may be room.
+        """
+        with self._lock:
+            self._waiting.append(callback)
 
     def step_bytes(self, sessions: int) -> int:
         """

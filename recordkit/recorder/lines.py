@@ -17,7 +17,7 @@ mixed      brings some: the rest is put in; slower
 
 from collections.abc import Callable, Sequence
 from io import BytesIO
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -29,11 +29,16 @@ from recordkit.events.codec import LINE_OPTIONS, Event, check_finite, encode_lin
 from recordkit.events.ids import new_uid_prefix, parse_sid
 from recordkit.events.kinds import CONSTANT_FIELDS, KINDS, Role, code_for
 from recordkit.events.timestamps import format_second, parse_time
+from recordkit.limits import MIB
 
 _NS: Final = 1_000_000_000
 _OWN, _GIVEN, _MIXED = 0, 1, 2
 _UID_MASK: Final = 2**48 - 1
 _MAX_REMEMBERED: Final = 1024  # kinds of events in a session; a hostile client can't grow the tables
+_MAX_EI: Final = 2**62  # those that don't bring one count on from it, and stay within 64 bits
+_MAX_CONSTANTS: Final = 16 * MIB  # bytes as JSON; they stand in every line
+_MADE_UP: Final = 160  # bytes that are put into a line beside the constants, about
+_NEVER_CONSTANT: Final = ("ei", "time", "uid", "event", "code")
 
 _MARKS: Final = {Role.START: MARK_START, Role.END: MARK_END}
 
@@ -43,18 +48,37 @@ class Template:
     How the lines of one kind of event are made, and what they count as.
     """
 
-    __slots__ = ("error", "gap", "line", "mark", "plain", "query", "result", "way")
+    __slots__ = (
+        "asks",
+        "error",
+        "gap",
+        "line",
+        "mark",
+        "own",
+        "plain",
+        "puts_ei",
+        "puts_uid",
+        "query",
+        "result",
+        "way",
+    )
 
-    def __init__(self, way: int, line: bytes, kind: str, *, failed: bool) -> None:
+    def __init__(
+        self, way: int, line: bytes, kind: str, *, failed: bool, puts_ei: bool = True, puts_uid: bool = True
+    ) -> None:
         known = KINDS.get(kind)
         role = Role.OTHER if known is None else known.role
         self.way = way
+        self.own = way == _OWN
         self.line = line
+        self.puts_ei = puts_ei
+        self.puts_uid = puts_uid
         self.query = role is Role.QUERY
         self.result = role is Role.RESULT
         self.gap = role is Role.GAP
         self.mark = _MARKS.get(role, 0)
         self.error = failed
+        self.asks = self.query and not failed
         self.plain = not (self.query or self.result or self.gap or self.mark or failed)
 
 
@@ -84,11 +108,22 @@ class SessionLines:
         sid: The session.
         constants: Fields that every event of the session has, unless it brings its own.
         next_ei: Of the next event that doesn't bring one.
-        started_ns: Time of the ``db.session.start`` that was written; None before.
+        started: Whether a ``db.session.start`` was written.
+        started_ns: Its time; None if it had none.
+        overhead_bytes: What is put into a line, about.
         ended: Whether a ``db.session.end`` was written.
     """
 
     def __init__(self, sid: str, constants: Event, *, verbatim: bool) -> None:
+        """
+        Begin a session.
+
+        Raises:
+            InvalidEventError: A constant can't be recorded, or must differ from event to event.
+        """
+        for name in _NEVER_CONSTANT:
+            if name in constants:
+                raise InvalidEventError(name, expected="a field that all events share", found=shown(constants[name]))
         self.sid = sid
         self.verbatim = verbatim
         self.constants: Event = {"sid": sid}
@@ -97,9 +132,13 @@ class SessionLines:
                 self.constants[name] = constants[name]
         self.constants |= constants
         self.next_ei = 0
+        self.started = self.ended = False
         self.started_ns: int | None = None
-        self.ended = False
         self._prefix = encode_line(self.constants)[:-2] + b","
+        if len(self._prefix) > _MAX_CONSTANTS:
+            found = f"{len(self._prefix)} bytes of fields that all events share"
+            raise InvalidEventError("", expected=f"at most {_MAX_CONSTANTS}", found=found)
+        self.overhead_bytes = len(self._prefix) + _MADE_UP
         self._uid_prefix = new_uid_prefix().encode()
         self._own_head = (
             b'"ei":%d,"time":"%b.%06dZ","uid":"' + self._uid_prefix + b'%012x",'
@@ -111,13 +150,13 @@ class SessionLines:
         self._given: dict[str, Template] = {}
         self._given_failed: dict[str, Template] = {}
         self._second_ns = 0
-        self._second = b""
+        self._second = b"1970-01-01T00:00:00"
         self._time_shared = ("-", 0)  # first 20 characters of a time, and their nanoseconds; replaced as one
         self._block = b""
         self._block_key = b""
         self._block_at = 0
         self._front = b"-"
-        self._asked_ns = 0
+        self._asked_ns: int | None = None
         self._last_ns: int | None = None
 
     def own_template(self, kind: str, *, failed: bool, fixed: Event, body: bytes = b"%b") -> Template:
@@ -162,11 +201,11 @@ class SessionLines:
         shared, base_ns = self._time_shared
         try:
             if time[:20] != shared or time[26:] != "Z":
-                raise KeyError
+                raise KeyError  # noqa: TRY301 -- the slow way is one, not a place to jump over a call
             time_ns: int | None = base_ns + (_DIGITS[time[20:23]] * 1000 + _DIGITS[time[23:26]]) * 1000
         except (KeyError, TypeError):
             time_ns = self._time(time)
-        if type(ei) is not int or not 0 <= ei < INT64_MAX:
+        if type(ei) is not int or not 0 <= ei < _MAX_EI:
             raise _wrong_ei(ei)
         if sid != self.sid:
             self._check_sid(event)
@@ -186,7 +225,7 @@ class SessionLines:
         if self.verbatim or event.keys() >= _GIVEN_NAMES:
             self._check_sid(event)
             ei = event.get("ei")
-            if "ei" in event and (type(ei) is not int or not 0 <= ei < INT64_MAX):
+            if "ei" in event and (type(ei) is not int or not 0 <= ei < _MAX_EI):
                 raise _wrong_ei(ei)
             time_ns = self._time(event["time"]) if "time" in event else None
             return (self._remember_given(kind, failed=failed), time_ns, encode_line(event), ei)
@@ -214,7 +253,7 @@ class SessionLines:
     def _mixed(self, event: Event, kind: str, now_ns: Callable[[], int], *, failed: bool) -> tuple[Any, ...]:
         self._check_sid(event)
         ei = event.get("ei")
-        if "ei" in event and (type(ei) is not int or not 0 <= ei < INT64_MAX):
+        if "ei" in event and (type(ei) is not int or not 0 <= ei < _MAX_EI):
             raise _wrong_ei(ei)
         time_ns = self._time(event["time"]) if "time" in event else None
         whole = self.constants | event
@@ -222,14 +261,11 @@ class SessionLines:
             whole["code"] = code
         front = {name: whole.pop(name) for name in self.constants}
         if "time" not in event:
-            time_ns = now_ns()
+            time_ns = now_ns() // 1000 * 1000
             whole = {"time": _text(time_ns)} | whole
-        head = encode_line(front)[:-2].replace(b"%", b"%%") + b","
-        if "ei" not in event:
-            head += b'"ei":%d,'
-        if "uid" not in event:
-            head += b'"uid":"' + self._uid_prefix + b'%012x",'
-        return (Template(_MIXED, head, kind, failed=failed), time_ns, encode_line(whole), ei)
+        head = encode_line(front)[:-2] + b","
+        template = Template(_MIXED, head, kind, failed=failed, puts_ei="ei" not in event, puts_uid="uid" not in event)
+        return (template, time_ns, encode_line(whole), ei)
 
     def _check_sid(self, event: Event) -> None:
         if "sid" in event and parse_sid(event["sid"]) != self.sid:
@@ -247,30 +283,44 @@ class SessionLines:
             raise InvalidEventError("time", expected="an RFC 3339 time", found=shown(text)) from error
         if not INT64_MIN < time_ns < INT64_MAX:
             return None
-        if text[19:20] == "." and text[-1] == "Z" and text[10] == "T":
+        if text[19:20] == "." and text[-1] == "Z" and text[10] == "T" and text[17:19] != "60":
             self._time_shared = (text[:20], time_ns - time_ns % _NS)
         return time_ns
 
-    def write(self, items: Sequence[tuple[Any, ...]], out: BytesIO, counts: Counts) -> None:
+    def write(self, items: Sequence[tuple[Any, ...]], out: BytesIO, counts: Counts) -> int:
         """
         Append the lines of *items* to *out* and count them; gives each the next ``ei`` where it has none.
 
-        All lines are made by one formatting call: a call a line costs half as much again.
+        All lines are made by one formatting call: a call a line costs half as much again. Whatever comes up
+        meanwhile, also a signal's exception, all of it is done or nothing.
+
+        Returns:
+            Where *out* ends now.
         """
-        own = _OWN
+        begin, counted, asked_ns = out.tell(), _COUNTED(counts), self._asked_ns
+        try:
+            return self._write(items, out, counts)
+        except BaseException:
+            out.seek(begin)
+            for name, value in zip(Counts.__slots__, counted, strict=True):
+                setattr(counts, name, value)
+            self._asked_ns = asked_ns
+            raise
+
+    def _write(self, items: Sequence[tuple[Any, ...]], out: BytesIO, counts: Counts) -> int:
         ei = run_start = self.next_ei
         second_ns, second, last_ns = self._second_ns, self._second, self._last_ns
         earliest, latest = counts.earliest_ns, counts.latest_ns
+        queries = 0
         lines: list[bytes] = []
         values: list[Any] = []
         for template, time_ns, line, given in items:
-            if template.way == own:
-                since_ns = time_ns - second_ns
-                if not 0 <= since_ns < 1_000_000_000:
+            if template.own:
+                micro = (time_ns - second_ns) // 1000
+                if not 0 <= micro < 1_000_000:
                     second_ns = time_ns - time_ns % _NS
                     second = format_second(second_ns // _NS).encode()
-                    since_ns = time_ns - second_ns
-                micro = since_ns // 1000
+                    micro = (time_ns - second_ns) // 1000
                 last_ns = second_ns + micro * 1000  # what the line says, not finer
                 lines.append(template.line)
                 values += (ei, second, micro, ei & 0xFFFFFFFFFFFF, line)
@@ -290,38 +340,44 @@ class SessionLines:
                     latest = last_ns
                 if last_ns < earliest:
                     earliest = last_ns
-            if not template.plain:
+            if template.asks:  # every other event is one: a call would cost as much as the rest
+                queries += 1
+                self._asked_ns = last_ns
+            elif not template.plain:
                 self._count(template, line, last_ns, counts)
         out.write(b"".join(lines) % tuple(values))
         counts.events += len(lines)
+        counts.queries += queries
         counts.cover(run_start, ei - 1)
         counts.earliest_ns, counts.latest_ns = earliest, latest
+        end = out.tell()
         self.next_ei = ei
         self._second_ns, self._second, self._last_ns = second_ns, second, last_ns
+        return end
 
     def _count(self, template: Template, line: bytes, time_ns: int | None, counts: Counts) -> None:
         if template.query:
             counts.queries += 1
-            self._asked_ns = time_ns or 0
-        elif template.result and self._asked_ns and time_ns is not None:
+            self._asked_ns = time_ns
+        elif template.result and self._asked_ns is not None and time_ns is not None:
             counts.longest_wait_ns = max(counts.longest_wait_ns, time_ns - self._asked_ns)
-            self._asked_ns = 0
+            self._asked_ns = None
         if template.error:
             counts.errors += 1
         if template.mark:
             counts.marks |= template.mark
             if template.mark == MARK_END:
                 self.ended = True
-            elif self.started_ns is None:
-                self.started_ns = time_ns or 0
+            elif not self.started:
+                self.started, self.started_ns = True, time_ns
         if template.gap:
-            lost = orjson.loads(line).get("count")
+            lost = orjson.loads(line if line[:1] == b"{" else b"{" + line).get("count")
             counts.lost += lost if type(lost) is int and lost > 0 else 0
 
     def _mixed_line(self, template: Template, line: bytes, ei: int) -> bytes:
-        head = template.line
-        values = ([ei] if b"%d" in head else []) + ([ei & _UID_MASK] if b"%012x" in head else [])
-        return head % tuple(values) + line[1:]
+        ei_field = b'"ei":%d,' % ei if template.puts_ei else b""
+        uid_field = b'"uid":"%b%012x",' % (self._uid_prefix, ei & _UID_MASK) if template.puts_uid else b""
+        return b"".join((template.line, ei_field, uid_field, line[1:]))
 
     def _given_line(self, line: bytes) -> bytes:
         """
@@ -348,7 +404,7 @@ class SessionLines:
         """
         Remember the first run of constant fields, as it stands in the line: the next event likely has the same.
         """
-        self._block, self._block_key, self._front = b"", b"", b"-"
+        self._block, self._block_key, self._block_at, self._front = b"", b"", 0, b"-"
         first = next((n for n, name in enumerate(names) if name in _CONSTANT), len(names))
         last = next((n for n in range(first, len(names)) if names[n] not in _CONSTANT), len(names))
         missing = not self.verbatim and not self.constants.keys() <= set(names[first:last])
@@ -364,6 +420,7 @@ _CONSTANT: Final = frozenset(CONSTANT_FIELDS)
 _GIVEN_FIELDS: Final = itemgetter("ei", "time", "sid", "uid", "code", "event")
 _GIVEN_NAMES: Final = frozenset({"ei", "time", "sid", "uid", "code", "event"})
 _DIGITS: Final = {f"{number:03d}": number for number in range(1000)}
+_COUNTED: Final = attrgetter(*Counts.__slots__)
 _dumps: Final = orjson.dumps
 
 
@@ -373,7 +430,7 @@ def _text(time_ns: int) -> str:
 
 
 def _wrong_ei(ei: Any) -> InvalidEventError:
-    return InvalidEventError("ei", expected="an integer from 0 to 2**63 - 2", found=shown(ei)[:40])
+    return InvalidEventError("ei", expected="an integer from 0 to 2**62 - 1", found=shown(ei)[:40])
 
 
 def _wrong_kind(event: Event) -> InvalidEventError:

@@ -35,11 +35,20 @@ class Draft:
         buffer: Holds them from its start on; anything behind `size` is left from an earlier use.
         size: Their length in bytes.
         counts: Of these lines.
+        gaps: What gap events among them say, those that we made.
     """
 
     buffer: BytesIO
     size: int
     counts: Counts
+    gaps: "tuple[Loss, ...]" = ()
+
+    @property
+    def events(self) -> int:
+        """
+        How many events the caller gave.
+        """
+        return self.counts.events - len(self.gaps)
 
 
 @dataclass(slots=True)
@@ -60,10 +69,11 @@ class Loss:
     reason: str
     time_ns: int
 
-    def extend(self, last_ei: int, count: int) -> None:
+    def extend(self, first_ei: int, last_ei: int, count: int) -> None:
         """
-        Add *count* events up to *last_ei*.
+        Add *count* events from *first_ei* to *last_ei*.
         """
+        self.first_ei = min(self.first_ei, first_ei)
         self.last_ei = max(self.last_ei, last_ei)
         self.count += count
 

@@ -10,14 +10,12 @@ Each recorder holds a lock file as long as it lives; by that others know which o
 by the dead. Every recorder that starts seals what dead ones left.
 """
 
-import atexit
 import logging
-import os
 import secrets
 import threading
 import uuid
-import weakref
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -26,11 +24,12 @@ from recordkit.clock import Clock, SystemClock
 from recordkit.container import RecordingWriter, seal
 from recordkit.container.files import Files, OsFiles
 from recordkit.container.summary import ATTRIBUTES
-from recordkit.errors import ClosedError, DuplicateSessionError, RecordingWriteError, RecordKitError
+from recordkit.errors import ClosedError, DuplicateSessionError, RecordingWriteError
 from recordkit.events.ids import new_sid, parse_sid
-from recordkit.limits import DEFAULT_LIMITS, KIB, MIB
+from recordkit.limits import KIB, MIB
 from recordkit.recorder.budget import Budget
 from recordkit.recorder.drafts import DraftWriter
+from recordkit.recorder.life import living
 from recordkit.recorder.pending import BufferPool, Room
 from recordkit.recorder.sealing import Sealers
 from recordkit.recorder.session import RecordingSession
@@ -46,8 +45,6 @@ _log: Final = logging.getLogger("recordkit.recorder")
 _SEALERS: Final = 4
 _BUSY_TICK_S: Final = 0.02
 """How often full buffers are looked for while events come; 20 ms of them fill a few megabytes."""
-_MAX_LINE: Final = DEFAULT_LIMITS.raw_chunk - 64 * KIB
-"""The longest event, as JSON: it must fit a chunk, with what is put in."""
 
 
 class Recorder:
@@ -119,7 +116,6 @@ class Recorder:
         self.owner = secrets.token_hex(16)
         self.clock = clock or SystemClock()
         self.chunk_bytes = chunk_bytes
-        self.max_line_bytes = _MAX_LINE
         self.drops = overflow == "drop"
         self.strict = on_error == "strict"
         self.result_limits = (max_result_rows, max_result_bytes) if max_result_rows else None
@@ -127,26 +123,25 @@ class Recorder:
         self._interval_s = flush_interval_s
         self._files = files or OsFiles()
         self._budget = Budget(memory_budget)
-        self._writer = DraftWriter(strict=self.strict, budget=self._budget, buffers=self.buffers)
+        self._writer = DraftWriter(self.path, strict=self.strict, budget=self._budget, buffers=self.buffers)
         self._sealers = Sealers(_SEALERS)
         self._sessions: dict[str, RecordingSession] = {}
         self._ready: deque[RecordingSession] = deque()
         self._finishing: deque[RecordingSession] = deque()
         self._refused: set[RecordingSession] = set()
         self._failed: list[RecordingSession] = []
-        self._looked_s = -flush_interval_s
+        self._looked_s = self._retried_s = -flush_interval_s
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._closed = False
-        self._stopping = False
+        self._closed = self._stopping = self._ended = False
         create_store(self.path)
         self._owner_lock = take(self.path, self.owner)
         self._catalog = CatalogFile(self.path)
         self._sealed: deque[Entry] = deque()
         self._cataloguing = threading.Lock()
         self._sealers.submit(self._recover)
-        _alive.add(self)
+        living.add(self)
 
     # ------------------------------------------------------------------ for the proxy's author
 
@@ -192,10 +187,11 @@ class Recorder:
             self._check_open()
             if name in self._sessions or (sid is not None and self._exists(name)):
                 raise DuplicateSessionError(f"{self.path}: there is already a recording of session {name}")
-            self._sessions[name] = session
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="recordkit-writer", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="recordkit-writer", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._sessions[name] = session
         if start and not verbatim:
             try:
                 session.start()
@@ -213,13 +209,14 @@ class Recorder:
         Sessions that nobody has ended are sealed as interrupted. Blocks on the disk.
 
         Raises:
-            RecordingWriteError: The disk refused events of a session that was not waited for (``strict``).
+            RecordingWriteError: As in `RecordingSession.close`, of a session whose end was not waited for.
         """
         with self._lock:
-            if self._closed:
+            if self._ended:
                 return
             self._closed = True
             sessions = list(self._sessions.values())
+        # Ctrl-C may break this off anywhere: done again, it goes on from there.
         for session in sessions:
             session.close(interrupted=True, wait=False)
         for session in sessions:
@@ -232,9 +229,10 @@ class Recorder:
         self._catalogue()
         self._catalog.close()
         self._owner_lock.release()
-        _alive.discard(self)
+        living.discard(self)
+        self._ended = True
         for session in self._failed:
-            if self.strict and session.failure is not None:
+            if session.failure is not None:
                 raise session.failure
 
     def __enter__(self) -> Self:
@@ -256,19 +254,12 @@ class Recorder:
         """
         return self._budget.has_room
 
-    def wait_for_room(self) -> None:
-        """
-        Block until the memory budget has room.
-        """
-        self._wake.set()
-        with self._budget.changed:
-            self._budget.changed.wait_for(lambda: self._budget.has_room or self._closed)
-
     def disown(self) -> None:
         """
         Refuse all further calls without touching a file; for a forked child.
         """
-        self._closed = True
+        self._closed = self._ended = True
+        self._lock = threading.Lock()  # a new one: who held the old one does not live here
         for session in self._sessions.values():
             session.disown()
 
@@ -300,25 +291,40 @@ class Recorder:
             return Room.NONE
         self._wake.set()
         with budget.changed:
-            budget.changed.wait_for(lambda: budget.has_room or (self.strict and session.error is not None))
+            budget.changed.wait_for(lambda: self.lets_in(session))
         return Room.AFTER_WAIT if budget.has_room else Room.NONE
+
+    def lets_in(self, session: RecordingSession) -> bool:
+        """
+        Whether a call of *session* need not wait: there is room, or there won't be and it is told so.
+        """
+        return self._budget.has_room or session.closing or (self.strict and session.error is not None)
+
+    def tell_room(self, callback: Callable[[], object]) -> None:
+        """
+        Have *callback* called, in any thread, when `lets_in` may have changed.
+        """
+        self._wake.set()
+        self._budget.call_once(callback)
 
     def ready(self, session: RecordingSession) -> None:
         """
         Note that *session* has a draft to write.
         """
         self._ready.append(session)
+        if not self._wake.is_set():
+            self._wake.set()
 
     def settle(self, session: RecordingSession, target: int) -> None:
         """
         Block until *session* has *target* drafts behind it, or the disk has refused once more.
         """
-        attempts = session.attempts
+        refusals = session.refusals
         self._ready.append(session)
         self._wake.set()
         with self._budget.changed:
             self._budget.changed.wait_for(
-                lambda: session.settled >= target or (session.attempts > attempts and session.error is not None)
+                lambda: session.settled >= target or (self.strict and session.refusals > refusals) or session.abandoned
             )
 
     def finish(self, session: RecordingSession) -> None:
@@ -348,20 +354,23 @@ class Recorder:
         """
         Write what is ready, due or pressed for; finish what is closed.
         """
-        finishing = [self._finishing.popleft() for _ in range(len(self._finishing))]
         self._write_ready()
         now = self.clock.monotonic()
+        if now - self._retried_s >= self._interval_s / 4:
+            self._retried_s = now
+            self._ready.extend(self._refused)
         if self._budget.presses or now - self._looked_s >= self._interval_s / 4:
             self._looked_s = now
-            self._ready.extend(self._refused)
             self._hand_over_due(now)
             self._write_ready()
-        for session in finishing:
-            self._finish(session)
+        for _ in range(len(self._finishing)):
+            self._finish(self._finishing.popleft())
 
     def _write_ready(self) -> None:
         waiting = dict.fromkeys(self._ready.popleft() for _ in range(len(self._ready)))
         for session in waiting:
+            if session.written_out:
+                continue  # asked for while it ended; its file is the sealer's now
             if self._writer.write(session):
                 self._refused.discard(session)
             else:
@@ -374,34 +383,45 @@ class Recorder:
         due_s = self._interval_s / 2
         waiting: list[tuple[float, RecordingSession]] = []
         for session in list(self._sessions.values()):
-            if not session.waits:
-                session.waiting_since = None
+            backlog = session.backlog
+            if not backlog.waits:
+                backlog.waiting_since = None
                 continue
-            since = session.waiting_since
+            since = backlog.waiting_since
             if since is None:
-                since = session.waiting_since = now
+                since = backlog.waiting_since = now
             if now - since >= due_s:
-                session.flush_waiting()
+                self._hand_over(session)
             else:
                 waiting.append((since, session))
         if self._budget.presses:
             waiting.sort(key=lambda pair: pair[0])
             for _, session in waiting:
-                session.flush_waiting()
+                self._hand_over(session)
                 self._write_ready()
                 if self._budget.held * 4 < self._budget.total:
                     break
 
-    def _finish(self, session: RecordingSession) -> None:
-        self._refused.discard(session)
+    def _hand_over(self, session: RecordingSession) -> None:
+        # Behind a refused draft, small ones would only pile up: that session's lines wait in one buffer.
+        piles_up = self.strict and session in self._refused
         try:
-            written = self._writer.write(session)
-        except Exception as error:  # a session must end, whatever happens to it
-            _log.exception("session %s can't be written", session.sid)
-            session.failure = error
-            written = False
-        if not written and session.drafts:
+            session.write_waiting(hand_over=not piles_up)
+        except Exception:  # one session must not stop the others
+            _log.exception("lines of session %s can't be written", session.sid)
+
+    def _finish(self, session: RecordingSession) -> None:
+        if session.written_out:
+            return
+        self._writer.write(session)
+        self._refused.discard(session)
+        lost = 0
+        if session.backlog.drafts:
             lost = self._writer.abandon(session)
+        elif session.backlog.refused is not None:
+            lost = session.backlog.refused.count
+        session.written_out = True
+        if lost:
             hint = f"{lost} events are lost; what was written before is found again"
             session.failure = self._failure(session, session.error or OSError(0, "unknown error"), hint)
             _log.error("session %s: %s", session.sid, session.failure)
@@ -419,18 +439,21 @@ class Recorder:
 
     def _seal(self, session: RecordingSession) -> None:
         target = sealed_path(self.path, session.sid)
+        failure: Exception | None = None
         try:
             summary = seal(session.writer.path, target, chunk_bytes=self.chunk_bytes, files=self._files)
             stat = target.stat()
         except OSError as error:
             hint = "it is written but not sealed; the next recorder, or `recordkit reindex`, seals it"
-            session.failure = self._failure(session, error, hint)
+            failure = self._failure(session, error, hint)
         except Exception as error:  # a session must end, whatever happens to it
-            session.failure = error
+            failure = error
         else:
+            session.sealed = True
             self._sealed.append(Entry(summary, stat.st_size, stat.st_mtime_ns))
-        if session.failure is not None:
-            _log.warning("session %s is not sealed: %s", session.sid, session.failure)
+        if failure is not None:
+            _log.warning("session %s is not sealed: %s", session.sid, failure)
+            session.failure = failure if self.strict else None  # no event is missing, so best_effort goes on
         self._forget(session)
         self._catalogue()
 
@@ -447,9 +470,11 @@ class Recorder:
     def _forget(self, session: RecordingSession) -> None:
         with self._lock:
             self._sessions.pop(session.sid, None)
+            self._failed = [other for other in self._failed if other.failure is not None]  # the others were told
             if session.failure is not None:
                 self._failed.append(session)
         session.finished.set()
+        self._budget.tell(everyone=True)
 
     def _recover(self) -> None:
         recovery = recover(self.path)
@@ -462,30 +487,3 @@ class Recorder:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError(f"{self.path}: the recorder is closed")
-
-
-_alive: "weakref.WeakSet[Recorder]" = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    """
-    Write out what a program left open when it ends.
-    """
-    for recorder in list(_alive):
-        try:
-            recorder.close()
-        except RecordKitError as error:
-            _log.error("%s", error)
-
-
-def _disown_all() -> None:
-    """
-    A forked child has none of its parent's threads: its copies must not record.
-    """
-    for recorder in list(_alive):
-        recorder.disown()
-        _alive.discard(recorder)
-
-
-os.register_at_fork(after_in_child=_disown_all)
-atexit.register(_close_all)

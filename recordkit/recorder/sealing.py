@@ -30,6 +30,9 @@ class Sealers:
     def submit(self, job: Job) -> None:
         """
         Have *job* carried out; what it raises is logged.
+
+        Raises:
+            RuntimeError: Not even one thread can be started.
         """
         self._jobs.put(job)
         if len(self._threads) < self._count:
@@ -37,8 +40,13 @@ class Sealers:
                 if len(self._threads) < self._count:
                     name = f"recordkit-sealer-{len(self._threads)}"
                     thread = threading.Thread(target=self._run, name=name, daemon=True)
-                    self._threads.append(thread)
-                    thread.start()
+                    try:
+                        thread.start()
+                    except RuntimeError:  # no more threads; from Python 3.12 on always while the program ends
+                        if not self._threads:
+                            raise
+                    else:
+                        self._threads.append(thread)
 
     def close(self) -> None:
         """

@@ -10,24 +10,22 @@ what can't be written is counted as lost and named by a gap event.
 """
 
 import threading
-from collections import deque
 from collections.abc import Sequence
-from io import BytesIO
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
-from recordkit.container.chunks import Counts
-from recordkit.container.layout import INT64_MAX
 from recordkit.container.writer import RecordingWriter
 from recordkit.errors import ClosedError, InvalidEventError, RecordingWriteError
 from recordkit.events import constructors
 from recordkit.events.codec import Event
 from recordkit.events.kinds import code_for
-from recordkit.events.timestamps import format_time
+from recordkit.limits import DEFAULT_LIMITS, MIB
+from recordkit.recorder.backlog import Backlog
 from recordkit.recorder.lines import SessionLines
-from recordkit.recorder.pending import Draft, Loss, Room
+from recordkit.recorder.pending import Room
 from recordkit.recorder.stats import Stats
 
 if TYPE_CHECKING:
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
 
 _ITEM_COST: Final = 256
 """Bytes charged for an item beside its line: tuple, list slot and objects."""
+LONGEST_EVENT: Final = DEFAULT_LIMITS.raw_chunk - 32 * MIB
+"""Bytes of an event as JSON; with the session's constants, which are within 16 MiB, it must fit a chunk."""
 
 
 class RecordingSession:
@@ -55,6 +55,20 @@ class RecordingSession:
         sid: The session's UUID.
     """
 
+    # For the recorder and its threads:
+    #   backlog      events on their way to the disk
+    #   written      events that the disk has taken
+    #   settled      drafts that were written or let go
+    #   refusals     how often the disk refused
+    #   error        what it said last, until it takes something and the caller was told
+    #   abandoned    it refused to the end
+    #   created      there is a file
+    #   closing      no event is accepted any more
+    #   written_out  no draft is to come any more: the file is the sealer's
+    #   sealed       it has sealed it
+    #   finished     nothing is to be done any more
+    #   failure      what `close` has to raise
+
     def __init__(
         self,
         recorder: "Recorder",
@@ -68,33 +82,35 @@ class RecordingSession:
         self._recorder = recorder
         self._verbatim = verbatim
         self._now_ns = recorder.clock.time_ns
-        self._lines = SessionLines(self.sid, constants, verbatim=verbatim)
-        self._query_template = self._lines.own_template(
-            constructors.QUERY,
-            failed=False,
-            fixed={"event": constructors.QUERY, "code": code_for(constructors.QUERY, success=True), "success": True},
-            body=b'"db_query":%b}\n',
+        lines = SessionLines(self.sid, constants, verbatim=verbatim)
+        self._item = lines.item
+        # Its template has fields beside the constants, and no line may have one twice.
+        self._query_template = (
+            lines.own_template(
+                constructors.QUERY,
+                failed=False,
+                fixed={
+                    "event": constructors.QUERY,
+                    "code": code_for(constructors.QUERY, success=True),
+                    "success": True,
+                },
+                body=b'"db_query":%b}\n',
+            )
+            if not verbatim and _OF_QUERIES.isdisjoint(constants)
+            else None
         )
-        self._items: list[tuple[Any, ...]] = []
-        self._append = self._items.append
-        self._step = self._room = recorder.step_bytes
+        self.backlog = Backlog(lines, recorder, now_ns=self._now_ns, ready=partial(recorder.ready, self))
+        self._append = self.backlog.items.append
+        self._room = recorder.step_bytes  # until the next call that has to attend to more than its event
         self._alarm = False
-        self.lock = threading.Lock()
-        self.drafts: deque[Draft] = deque()
-        self._buffer: BytesIO | None = None
-        self._counts = Counts()
-        self.handed = 0
-        self.settled = 0
-        self.overflow: Loss | None = None
-        self.refused: Loss | None = None
-        self.error: OSError | None = None
         self._error_told = False
-        self.waiting_since: float | None = None
-        self._accepted = self.written = self.lost = self.slow = 0
-        self.attempts = 0
-        self.created = False
-        self.closing = False
-        self.interrupted = False
+        self._handed_in = False
+        self._slow = 0
+        self.written = 0
+        self.settled = 0
+        self.refusals = 0
+        self.error: OSError | None = None
+        self.abandoned = self.created = self.closing = self.written_out = self.sealed = False
         self.finished = threading.Event()
         self.failure: Exception | None = None
 
@@ -140,13 +156,19 @@ class RecordingSession:
             RecordingWriteError: The disk refused earlier events (``on_error="strict"``).
         """
         if parameters is None and success is True and error is None and message is None and not fields:
+            if type(sql) is bytes:
+                try:
+                    sql = sql.decode()
+                except UnicodeDecodeError:  # kept as bytes: below
+                    pass
             try:
                 line = _dumps(sql)
             except TypeError:  # bytes, or text that is no Unicode: below
                 pass
             else:
-                if type(sql) is str and not self._verbatim:
-                    item = (self._query_template, self._now_ns(), line, None)
+                template = self._query_template
+                if type(sql) is str and template is not None:
+                    item = (template, self._now_ns(), line, None)
                     self._append(item)
                     self._room -= len(line) + _ITEM_COST
                     if self._room < 0 or self._alarm:
@@ -203,14 +225,9 @@ class RecordingSession:
         Raises:
             InvalidEventError, ClosedError, RecordingWriteError: As in `query`.
         """
-        item = self._lines.item(event, self._now_ns)
-        size = len(item[2])
-        if size > self._recorder.max_line_bytes:
-            raise InvalidEventError(
-                "", expected=f"at most {self._recorder.max_line_bytes} bytes as JSON", found=str(size)
-            )
+        item = self._item(event, self._now_ns)
         self._append(item)
-        self._room -= size + _ITEM_COST
+        self._room -= len(item[2]) + _ITEM_COST
         if self._room < 0 or self._alarm:
             self._attend(item)
 
@@ -222,31 +239,30 @@ class RecordingSession:
 
         When it has returned, they survive the death of this process at any moment, also by ``kill -9``
         (promise P1); with *sync*, also a power cut, as far as the disk keeps what ``fsync`` says (P2). Under
-        ``on_error="best_effort"`` a gap event may stand in place of events that the disk refused; `stats` says so.
+        ``on_error="best_effort"`` a gap event stands in place of events that the disk refused, as soon as it takes
+        one; `stats` says so.
 
         Blocks on the disk.
 
         Raises:
             ClosedError: The session is closed.
             RecordingWriteError: The disk refused events (``on_error="strict"``); they are kept and tried again.
+                Or it refused to sync.
         """
-        with self.lock:
+        backlog = self.backlog
+        with backlog.lock:
             if self.closing:
                 raise ClosedError(f"session {self.sid} is closed")
-            self._write_lines()
-            self._write_overflow()
-            self.hand_over()
-            target = self.handed
+            backlog.write_all()
+            backlog.hand_over()
+            target = backlog.handed
         self._recorder.settle(self, target)
         if self.settled < target:
-            raise self._write_error()
-        if sync:
-            try:
-                self.writer.sync()
-            except OSError as error:
-                raise RecordingWriteError(
-                    self.writer.path, error, hint="the events may not survive a power cut"
-                ) from error
+            with backlog.lock:
+                self._error_told = True
+                raise self._write_error()
+        if sync and self.created:
+            self._sync()
 
     async def aflush(self, *, sync: bool = False) -> None:
         """
@@ -262,11 +278,18 @@ class RecordingSession:
 
         For asyncio code that records under ``overflow="block"``: await it before reading more from the client.
         """
-        if self._recorder.has_room:
+        recorder = self._recorder
+        if recorder.lets_in(self):
             return
         import asyncio
 
-        await asyncio.to_thread(self._recorder.wait_for_room)
+        # Not in a thread: waiting ones would fill asyncio's few, and with them all else that runs there.
+        loop = asyncio.get_running_loop()
+        while not recorder.lets_in(self):
+            told = asyncio.Event()
+            recorder.tell_room(partial(loop.call_soon_threadsafe, told.set))
+            if not recorder.lets_in(self):
+                await told.wait()
 
     def close(self, *, interrupted: bool = False, wait: bool = True) -> None:
         """
@@ -278,33 +301,22 @@ class RecordingSession:
                 `Recorder.close` waits for it.
 
         Raises:
-            RecordingWriteError: The disk refused events or the sealing (``on_error="strict"``). What is in the file
-                is found again, and sealed by the next recorder.
+            RecordingWriteError: The disk refused events or the sealing (``on_error="strict"``), or even the gap event
+                that was to name what is lost (``best_effort``). What is in the file is found again, and sealed by
+                the next recorder.
         """
-        with self.lock:
-            first = not self.closing
-            if first:
-                self._write_lines()
-                self._write_overflow()
-                if (
-                    not interrupted
-                    and not self._verbatim
-                    and self._lines.started_ns is not None
-                    and not self._lines.ended
-                ):
-                    self._write_end()
-                self.interrupted = interrupted
-                self.closing = True
-                self._alarm = True
-                # Another thread may have appended between; it looks at the alarm next and finds its event taken.
-                self._write_lines()
-                self.hand_over()
-        if first:
-            self._recorder.finish(self)
+        with self.backlog.lock:
+            if not self._handed_in:
+                # From here on a call that has appended its event meets the alarm, and takes it back itself.
+                self.closing = self._alarm = True
+                self._write_last(ended=not interrupted and not self._verbatim)
+                self.backlog.hand_over()
+                self._recorder.finish(self)
+                self._handed_in = True
         if wait:
             self.finished.wait()
             failure, self.failure = self.failure, None
-            if failure is not None and self._recorder.strict:
+            if failure is not None:
                 raise failure
 
     async def aclose(self, *, interrupted: bool = False) -> None:
@@ -344,7 +356,9 @@ class RecordingSession:
         """
         Counts so far; exact once the session is closed.
         """
-        return Stats(self._accepted + len(self._items), self.written, self.lost, self.slow)
+        backlog = self.backlog
+        waiting = 0 if self.closing else len(backlog.items)
+        return Stats(backlog.accepted + waiting, self.written, backlog.lost, self._slow)
 
     # ------------------------------------------------------------------ the caller's side
 
@@ -352,205 +366,128 @@ class RecordingSession:
         """
         Do what a call that has just appended *item* has to: write lines, wait for room, tell errors.
         """
+        backlog = self.backlog
+        size = len(item[2])
+        if size > LONGEST_EVENT:
+            with backlog.lock:
+                if backlog.take_back(item):
+                    found = f"{size} bytes"
+                    raise InvalidEventError("", expected=f"at most {LONGEST_EVENT} bytes as JSON", found=found)
         if self._alarm:
-            self._answer_alarm(item)
+            with backlog.lock:
+                self._answer_alarm(item)
+        if self._room >= 0:
+            return
         room = self._recorder.admit(self)
-        with self.lock:
-            self._room = self._recorder.step_bytes
-            if room is Room.NONE:
-                if self._recorder.drops:
-                    self._drop("overflow")
-                elif self._take_back(item):
-                    raise self._write_error()
-                return
-            if room is Room.AFTER_WAIT:
-                self.slow += len(self._items)
-            self._write_lines()
+        with backlog.lock:
+            if self.closing:
+                self._refuse_late(item)
+            elif room is not Room.NONE:
+                if room is Room.AFTER_WAIT:
+                    self._slow += len(backlog.items)
+                backlog.write_lines()
+                self._room = self._recorder.step_bytes
+            elif self._recorder.drops:
+                backlog.drop("overflow")
+                self._room = self._recorder.step_bytes
+            elif backlog.take_back(item):  # `_room` stays below zero: the next call asks again
+                raise self._write_error()
 
     def _answer_alarm(self, item: tuple[Any, ...]) -> None:
-        with self.lock:
-            untold = self._recorder.strict and self.error is not None and not self._error_told
-            if not self.closing and not untold:
-                self._alarm = False
-                return
-            if not self._take_back(item):
-                return  # it was taken before: accepted. The next call tells.
-            if self.closing:
-                raise ClosedError(f"session {self.sid} is closed")
+        if self.closing:
+            self._refuse_late(item)
+        elif not self._recorder.strict or self.error is None or self._error_told:
+            self._alarm = False
+        elif self.backlog.take_back(item):  # else it was taken before, and is accepted; the next call tells
             self._error_told = True
             self._alarm = False
             raise self._write_error()
 
-    def _take_back(self, item: tuple[Any, ...]) -> bool:
+    def _refuse_late(self, item: tuple[Any, ...]) -> None:
         """
-        Remove *item* from those that wait; False if it is not there any more.
+        Refuse *item*, unless closing the session took it along.
         """
-        kept = [other for other in self._items if other is not item]
-        if len(kept) == len(self._items):
-            return False
-        self._items[:] = kept
-        return True
+        if self.backlog.take_back(item):
+            raise ClosedError(f"session {self.sid} is closed")
+
+    def _write_last(self, *, ended: bool) -> None:
+        """
+        Write what waits, and the end event if the session *ended* and began.
+        """
+        backlog, lines = self.backlog, self.backlog.lines
+        try:
+            backlog.write_all()
+            if ended and lines.started and not lines.ended:
+                backlog.put(self._end_item(lines))
+        except Exception as error:  # a session must end, whatever happens to it
+            self.failure = error
+
+    def _end_item(self, lines: SessionLines) -> tuple[Any, ...]:
+        stop_ns = self._now_ns() // 1000 * 1000
+        user = lines.constants.get("user")
+        event = constructors.end_event(
+            start_ns=stop_ns if lines.started_ns is None else lines.started_ns,
+            stop_ns=stop_ns,
+            participants=[user] if isinstance(user, str) else [],
+            fields={},
+        )
+        return lines.item(event, lambda: stop_ns)
+
+    def _sync(self) -> None:
+        try:
+            self.writer.sync()
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and self.closing:
+                self.finished.wait()  # it was sealed under our hands, and that syncs it
+                if self.sealed:
+                    return
+            hint = "the events may not survive a power cut"
+            raise RecordingWriteError(self.writer.path, error, hint=hint) from error
 
     def _write_error(self) -> RecordingWriteError:
         cause = self.error or OSError(0, "unknown error")
         hint = "the events before this call are kept in memory and tried again; make room, or end the session"
+        if self.abandoned:
+            hint = "the session has ended meanwhile, and its last events are lost"
         error = RecordingWriteError(self.writer.path, cause, hint=hint)
         error.__cause__ = cause
         return error
 
+    # ------------------------------------------------------------------ for the recorder's thread
+
     def note_error(self, error: OSError | None) -> None:
         """
-        Remember what the disk said last; None for success. For the recorder's thread.
+        Remember what the disk said last; None for success.
         """
-        self.attempts += 1
-        if error is None:
-            self.error = None if self._error_told or not self._recorder.strict else self.error
-        else:
-            self.error, self._error_told = error, False
-            self._alarm = True
+        with self.backlog.lock:
+            if error is not None:
+                self.error, self._error_told = error, False
+                self.refusals += 1
+                self._alarm = True
+            elif self._error_told or not self._recorder.strict:
+                self.error = None
+
+    def write_waiting(self, *, hand_over: bool) -> None:
+        """
+        Write all that waits into the buffer, and hand that over if told to.
+        """
+        with self.backlog.lock:
+            if self.closing:
+                return  # what stands there now came too late; its own call refuses it
+            self.backlog.write_all()
+            if hand_over:
+                self.backlog.hand_over()
 
     def disown(self) -> None:
         """
         Refuse all further calls; for a forked child, in which nobody would write them.
         """
-        self.lock = threading.Lock()
-        self.closing = self._alarm = True
-        self._items.clear()
+        self.backlog.lock = threading.Lock()  # new ones: who held the old ones does not live here
+        self.closing = self._alarm = self._handed_in = True
+        self.backlog.items.clear()
+        self.finished = threading.Event()
         self.finished.set()
 
-    # ------------------------------------------------------------------ under the lock
 
-    def _write_lines(self) -> None:
-        """
-        Move the items that are there now into the buffer; hand the buffer over when it is full.
-        """
-        taken = len(self._items)
-        if not taken:
-            return
-        items = self._items[:taken]
-        del self._items[:taken]
-        self._accepted += taken
-        self._write_overflow()
-        if self._buffer is None:
-            self._buffer = self._recorder.buffers.take()
-        before = self._buffer.tell()
-        chunk_bytes = self._recorder.chunk_bytes
-        if sum(len(item[2]) for item in items[:64]) > chunk_bytes or len(items) > 4096:
-            self._write_large(items)
-            return
-        self._lines.write(items, self._buffer, self._counts)
-        size = self._buffer.tell()
-        self._recorder.grow(size - before)
-        if size >= chunk_bytes:
-            self.hand_over()
-
-    def _write_large(self, items: list[tuple[Any, ...]]) -> None:
-        """
-        Write items one by one, so that no chunk holds more than one that is over the chunk size.
-        """
-        for item in items:
-            if self._buffer is None:
-                self._buffer = self._recorder.buffers.take()
-            before = self._buffer.tell()
-            if before and before + len(item[2]) > self._recorder.chunk_bytes:
-                self.hand_over()
-                self._buffer, before = self._recorder.buffers.take(), 0
-            self._lines.write((item,), self._buffer, self._counts)
-            self._recorder.grow(self._buffer.tell() - before)
-        if self._buffer is not None and self._buffer.tell() >= self._recorder.chunk_bytes:
-            self.hand_over()
-
-    def hand_over(self) -> None:
-        """
-        Give the buffer to the recorder's thread, if there is anything in it.
-        """
-        if self._buffer is None or not self._counts.events:
-            return
-        draft = Draft(self._buffer, self._buffer.tell(), self._counts)
-        self._buffer, self._counts = None, Counts()
-        self.handed += 1
-        self.waiting_since = None
-        self.drafts.append(draft)
-        self._recorder.ready(self)
-
-    def flush_waiting(self) -> None:
-        """
-        Write and hand over all that waits; for the recorder's thread.
-        """
-        with self.lock:
-            self._write_lines()
-            self.hand_over()
-
-    @property
-    def waits(self) -> bool:
-        """
-        Whether anything is not handed over yet.
-        """
-        return bool(self._items) or self._buffer is not None
-
-    def _write_end(self) -> None:
-        stop_ns = self._now_ns() // 1000 * 1000
-        user = self._lines.constants.get("user")
-        event = constructors.end_event(
-            start_ns=self._lines.started_ns or stop_ns,
-            stop_ns=stop_ns,
-            participants=[user] if isinstance(user, str) else [],
-            fields={},
-        )
-        self._items.append(self._lines.item(event, lambda: stop_ns))
-
-    def _drop(self, reason: str) -> None:
-        taken = len(self._items)
-        items = self._items[:taken]
-        del self._items[:taken]
-        self._accepted += taken
-        self.lost += taken
-        lines = self._lines
-        for item in items:
-            ei = lines.next_ei if item[3] is None else item[3]
-            lines.next_ei = ei + 1
-            if self.overflow is None:
-                self.overflow = Loss(ei, ei, 1, reason, item[1] or self._now_ns())
-            else:
-                self.overflow.extend(ei, 1)
-
-    def _write_overflow(self) -> None:
-        """
-        Write the gap event for what was dropped, now that there is room again.
-        """
-        loss, self.overflow = self.overflow, None
-        if loss is None:
-            return
-        if self._buffer is None:
-            self._buffer = self._recorder.buffers.take()
-        before = self._buffer.tell()
-        next_ei = self._lines.next_ei
-        self._lines.write((self.gap_item(loss),), self._buffer, self._counts)
-        self._lines.next_ei = next_ei
-        self._accepted += 1
-        self._recorder.grow(self._buffer.tell() - before)
-
-    def gap_item(self, loss: Loss) -> tuple[Any, ...]:
-        """
-        Return the event that stands for *loss*.
-        """
-        event = constructors.gap_event(
-            first_ei=min(loss.first_ei, INT64_MAX - 1), last_ei=loss.last_ei, count=loss.count, reason=loss.reason
-        )
-        event |= {"time": format_time(loss.time_ns), "sid": self.sid}
-        return self._lines.item(event, self._now_ns)
-
-    def gap_chunk(self, loss: Loss) -> tuple[bytes, Counts]:
-        """
-        Return the line, and its counts, of a chunk that holds nothing but the gap event for *loss*.
-        """
-        with self.lock:
-            out, counts = BytesIO(), Counts()
-            next_ei = self._lines.next_ei
-            self._lines.write((self.gap_item(loss),), out, counts)
-            self._lines.next_ei = next_ei
-            self._accepted += 1
-        return out.getvalue(), counts
-
-
+_OF_QUERIES: Final = frozenset({"success", "db_query"})
 _dumps = orjson.dumps
