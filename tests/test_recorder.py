@@ -429,9 +429,10 @@ def test_the_next_recorder_seals_what_a_dead_one_left(tmp_path):
         alive = living.session()
         alive.flush()
         (said,) = run(program, tmp_path, code=9)
-        assert set(states(tmp_path).values()) == {State.OPEN, State.INTERRUPTED, State.COMPLETE} or open_path(
-            tmp_path, said["left"]
-        ).exists()
+        assert (
+            set(states(tmp_path).values()) == {State.OPEN, State.INTERRUPTED, State.COMPLETE}
+            or open_path(tmp_path, said["left"]).exists()
+        )
         with Recorder(tmp_path):
             eventually(lambda: sealed_path(tmp_path, said["left"]).exists())
             eventually(lambda: sealed_path(tmp_path, said["ended"]).exists())

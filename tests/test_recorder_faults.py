@@ -367,9 +367,7 @@ def test_drop_names_exactly_what_is_missing(tmp_path, verbatim):
 def test_a_gap_is_written_although_nothing_follows(tmp_path):
     """What was dropped is named within the flush interval, also if the session then stands still."""
     files = GatedFiles()
-    with Recorder(
-        tmp_path, files=files, memory_budget=64 * 1024, overflow="drop", flush_interval_s=0.04
-    ) as recorder:
+    with Recorder(tmp_path, files=files, memory_budget=64 * 1024, overflow="drop", flush_interval_s=0.04) as recorder:
         session = recorder.session(start=False)
         files.shut()
         n = 0

@@ -191,9 +191,7 @@ def test_what_does_not_fit_a_chunk_is_refused(recorder, monkeypatch):
 
 def test_result_rows_are_off_unless_asked_for(recorder):
     """Rows that a proxy passes are not recorded by a recorder that was not told to."""
-    (event,) = record(
-        recorder, lambda session: session.result(affected_records=1, columns=["id"], rows=[["secret"]])
-    )
+    (event,) = record(recorder, lambda session: session.result(affected_records=1, columns=["id"], rows=[["secret"]]))
     assert not {"rows", "columns", "rows_truncated"} & event.keys()
 
 

@@ -195,7 +195,9 @@ class Recording:
             early = lambda ei, _time_ns: ei < start_ei  # noqa: E731
         for chunk, raw in self._payloads(start):
             place = None if early is None else place_of(chunk.header.lowest_ei, chunk.header.earliest_ns)
-            for events, damage in self._parsed(chunk, raw):
+            for lines in _pieces(raw):
+                count = chunk.header.events if lines is raw else lines.count(b"\n")
+                events, damage = self._decode(chunk, lines, count)
                 if early is not None and place is not None:
                     drop = next((n for n, event in enumerate(events) if not early(*place.next(event))), len(events))
                     early = None if drop < len(events) else early
@@ -273,21 +275,9 @@ class Recording:
             return
         raise damage.error
 
-    def _parsed(self, chunk: Chunk, raw: bytes) -> Iterator[tuple[list[Event], list[Damage]]]:
+    def _decode(self, chunk: Chunk, lines: bytes, count: int) -> tuple[list[Event], list[Damage]]:
         """
-        Yield the chunk's events, and the lines that are none, a few at a time.
-        """
-        begin = 0
-        while begin < len(raw):
-            end = len(raw)
-            if end - begin > _PARSED_BYTES:
-                end = raw.rfind(b"\n", begin, begin + _PARSED_BYTES) + 1 or raw.index(b"\n", begin + _PARSED_BYTES) + 1
-            yield self._decode(chunk, raw if end - begin == len(raw) else raw[begin:end])
-            begin = end
-
-    def _decode(self, chunk: Chunk, lines: bytes) -> tuple[list[Event], list[Damage]]:
-        """
-        Return the events of whole *lines*, and those that are none; strict reading ends at the first of these.
+        Return the events of *count* whole *lines*, and the lines that are none; strict reading ends at the first.
         """
         # One call of the parser for all of them is 1.4 times as fast as one a line. It would take an object that a
         # writer has broken into lines for one, if another line holds two; no damage can look like that.
@@ -295,7 +285,7 @@ class Recording:
             events: list[Event] = orjson.loads(b"[%b]" % lines[:-1].replace(b"\n", b","))
         except orjson.JSONDecodeError:
             events = []
-        if len(events) == lines.count(b"\n") and all(type(event) is dict for event in events):
+        if len(events) == count and all(type(event) is dict for event in events):
             return events, []
         events, damage = [], []
         for line in lines[:-1].split(b"\n"):
@@ -416,6 +406,19 @@ class Recording:
         except FormatError:
             return None
         return item if isinstance(item, Chunk) else None
+
+
+def _pieces(raw: bytes) -> Iterator[bytes]:
+    """
+    Yield a chunk's lines a few at a time.
+    """
+    begin = 0
+    while len(raw) - begin > _PARSED_BYTES:
+        end = raw.rfind(b"\n", begin, begin + _PARSED_BYTES) + 1 or raw.index(b"\n", begin + _PARSED_BYTES) + 1
+        yield raw[begin:end]
+        begin = end
+    if begin < len(raw):
+        yield raw[begin:] if begin else raw
 
 
 class _End:

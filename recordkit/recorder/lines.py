@@ -89,7 +89,8 @@ class Item(NamedTuple):
     Attributes:
         template: How to write it.
         time_ns: When it happened; None if it doesn't say.
-        line: Its own fields as a JSON line.
+        line: Its own fields as JSON: without the opening brace and with a newline if the session puts in the rest,
+            else the whole object. Always a copy: what orjson returns holds 4 KiB at least, however short it is.
         ei: Given by the caller; None where it is to be counted.
     """
 
@@ -209,7 +210,7 @@ class SessionLines:
             raise _wrong_ei(ei)
         if sid != self.sid:
             self._check_sid(event)
-        return (template, time_ns, line, ei)
+        return (template, time_ns, line[:-1], ei)
 
     def _other_item(self, event: Event, now_ns: Callable[[], int]) -> tuple[Any, ...]:
         """
@@ -228,7 +229,7 @@ class SessionLines:
             if "ei" in event and (type(ei) is not int or not 0 <= ei < _MAX_EI):
                 raise _wrong_ei(ei)
             time_ns = self._time(event["time"]) if "time" in event else None
-            return (self._remember_given(kind, failed=failed), time_ns, encode_line(event), ei)
+            return (self._remember_given(kind, failed=failed), time_ns, encode_line(event)[:-1], ei)
         return self._mixed(event, kind, now_ns, failed=failed)
 
     def _remember_own(self, kind: str, *, failed: bool) -> Template:
@@ -265,7 +266,7 @@ class SessionLines:
             whole = {"time": _text(time_ns)} | whole
         head = encode_line(front)[:-2] + b","
         template = Template(_MIXED, head, kind, failed=failed, puts_ei="ei" not in event, puts_uid="uid" not in event)
-        return (template, time_ns, encode_line(whole), ei)
+        return (template, time_ns, encode_line(whole)[:-1], ei)
 
     def _check_sid(self, event: Event) -> None:
         if "sid" in event and parse_sid(event["sid"]) != self.sid:
@@ -330,7 +331,7 @@ class SessionLines:
                 if given is not None and given != ei:
                     counts.cover(run_start, ei - 1)
                     ei = run_start = given
-                lines.append(b"%b")
+                lines.append(b"%b\n")
                 values.append(
                     self._given_line(line) if template.way == _GIVEN else self._mixed_line(template, line, ei)
                 )
@@ -397,7 +398,7 @@ class SessionLines:
         self._learn(list(event), event)
         front = {name: event.pop(name) for name in CONSTANT_FIELDS if name in event}
         if front and event:
-            return orjson.dumps(front)[:-1] + b"," + orjson.dumps(event, option=LINE_OPTIONS)[1:]
+            return orjson.dumps(front)[:-1] + b"," + orjson.dumps(event)[1:]
         return line
 
     def _learn(self, names: list[str], event: Event) -> None:

@@ -94,7 +94,7 @@ class RecordingSession:
                     "code": code_for(constructors.QUERY, success=True),
                     "success": True,
                 },
-                body=b'"db_query":%b}\n',
+                body=b'"db_query":%b',
             )
             if not verbatim and _OF_QUERIES.isdisjoint(constants)
             else None
@@ -162,7 +162,7 @@ class RecordingSession:
                 except UnicodeDecodeError:  # kept as bytes: below
                     pass
             try:
-                line = _dumps(sql)
+                line = _dumps(sql) + b"}\n"  # and in its own size: what orjson returns for text holds 4 KiB
             except TypeError:  # bytes, or text that is no Unicode: below
                 pass
             else:
