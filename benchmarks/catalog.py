@@ -9,11 +9,12 @@ time), all names of one directory (which is changed and compared), and one real 
 what the store does: `DirectoryStore` is called as a program would call it, 256 directories are looked at
 each time.
 
-Everything is measured warm, as the median of several calls, except "first listing", which opens a store
-anew. Figures are milliseconds.
+Both stores take turns at each question. Figures are milliseconds, medians of several warm calls; "first
+listing" opens the store anew each time, in the same process.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -25,15 +26,18 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from recordkit.clock import ManualClock
 from recordkit.container import RecordingWriter, State, Summary, seal
 from recordkit.container.files import OsFiles
 from recordkit.store import DirectoryStore, RecordingFilter
+from recordkit.store.filters import EVERYTHING
 from recordkit.store.paths import SHARDS, create_store, open_path, sealed_path, shard_of
 from recordkit.store.placing import place
 from recordkit.store.reconcile import status_of
@@ -110,57 +114,86 @@ QUERIES: Final[dict[str, RecordingFilter]] = {
 
 def run(rows: int, *, directory: str | None = None, repeat: int = 15) -> list[dict[str, Any]]:
     """
-    Return one result per question for a store with *rows* recordings: what, rows, ms.
+    Return one result per question for a store with *rows* recordings: what, rows, and ms or bytes.
     """
-    root = Path(tempfile.mkdtemp(prefix="recordkit-catalog-", dir=directory))
-    try:
-        return list(_measured(root, rows, repeat))
-    finally:
-        shutil.rmtree(root)
+    return compare([rows], directory=directory, repeat=repeat)
 
 
-def _measured(root: Path, rows: int, repeat: int) -> Iterator[dict[str, Any]]:
-    def result(what: str, ms: float) -> dict[str, Any]:
-        return {"what": what, "rows": rows, "ms": round(ms, 3)}
+def compare(sizes: Sequence[int], *, directory: str | None = None, repeat: int = 15) -> list[dict[str, Any]]:
+    """
+    Return the results of stores of several sizes, which take turns at each question.
+    """
+    with contextlib.ExitStack() as stack:
+        stores = [stack.enter_context(_Store(rows, directory)) for rows in sizes]
+        results = [{"what": "add rows, per 1000", "rows": store.rows, "ms": store.adding_ms} for store in stores]
+        questions = [store.questions() for store in stores]
+        for what in questions[0]:
+            medians = _medians_ms([asked[what] for asked in questions], repeat)
+            results += [{"what": what, "rows": rows, "ms": ms} for rows, ms in zip(sizes, medians, strict=True)]
+        results += [{"what": "catalog, per recording", "rows": store.rows, "bytes": store.bytes} for store in stores]
+        return results
 
-    clock = ManualClock(time.time_ns() + 3600 * SECOND)  # directories changed long ago
-    sids, seconds = _fill(root, rows, clock)
-    yield result("add rows, per 1000", seconds / rows * 1e6)
-    with DirectoryStore(root, clock=clock) as store:
 
-        def listing(wanted: RecordingFilter) -> Callable[[], int]:
-            return lambda: sum(1 for _ in store.select(wanted, limit=LIMIT))
+class _Store:
+    """
+    A store full of synthetic rows; a context manager that removes it.
+    """
 
-        for what, wanted in QUERIES.items():
-            yield result(f"ls: {what}", _median_ms(listing(wanted), repeat))
+    def __init__(self, rows: int, directory: str | None) -> None:
+        self.rows = rows
+        self.clock = ManualClock(time.time_ns() + 3600 * SECOND)  # directories changed long ago
+        self.root = Path(tempfile.mkdtemp(prefix="recordkit-catalog-", dir=directory))
+        try:
+            self.sids, seconds = _fill(self.root, rows, self.clock)
+        except BaseException:
+            shutil.rmtree(self.root)
+            raise
+        self.adding_ms = round(seconds / rows * 1e6, 3)
+        self.bytes = sum(path.stat().st_size for path in self.root.glob("catalog.sqlite*")) // rows
+        self.store = DirectoryStore(self.root, clock=self.clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.store.close()
+        shutil.rmtree(self.root)
+
+    def questions(self) -> dict[str, Callable[[], object]]:
+        """
+        Return what is measured, by name.
+        """
         chance = random.Random(2)
-        prefixes = [sid[:12] for sid in chance.sample(sids, repeat + 1)]
-        yield result("find by prefix (12 digits)", _median_ms(lambda: store.resolve(prefixes.pop()), repeat))
-        yield result("open by sid", _median_ms(lambda: store.open(sids[-1]).close(), repeat))
+        listings = {f"ls: {what}": partial(self.listing, wanted) for what, wanted in QUERIES.items()}
+        return listings | {
+            "find by prefix (12 digits)": lambda: self.store.resolve(chance.choice(self.sids)[:12]),
+            "open by sid": lambda: self.store.open(self.sids[-1]).close(),
+            # these include making the file and adding its row
+            "ls: newest 50, after a recorder sealed one": partial(self.listing_after_change, stepped=True),
+            "ls: newest 50, after a copy among 1/256 of all": partial(self.listing_after_change, stepped=False),
+            "ls: newest 50, first listing of a store": self.first_listing,
+        }
 
-        newest = listing(QUERIES["newest 50"])
+    def listing(self, wanted: RecordingFilter = EVERYTHING) -> None:
+        """
+        Take the newest recordings that match.
+        """
+        deque(self.store.select(wanted, limit=LIMIT), maxlen=0)
 
-        def recorded() -> None:
-            entry = _place(root)
-            store.catalog.add_many([entry])
-            newest()
+    def listing_after_change(self, *, stepped: bool) -> None:
+        """
+        Put a recording into the store, as a recorder does or by hand, and list.
+        """
+        entry = _place(self.root)
+        self.store.catalog.add_many([entry if stepped else entry._replace(step=None)])
+        self.listing()
 
-        def copied() -> None:
-            entry = _place(root)
-            store.catalog.add_many([entry._replace(step=None)])
-            newest()
-
-        # both include making the file and adding its row
-        yield result("ls: newest 50, after a recorder sealed one", _median_ms(recorded, repeat))
-        yield result(f"ls: newest 50, after one was copied among {rows // 256}", _median_ms(copied, repeat))
-    size = sum(path.stat().st_size for path in root.glob("catalog.sqlite*"))
-
-    def first() -> None:
-        with DirectoryStore(root, clock=clock) as anew:
-            sum(1 for _ in anew.select(limit=LIMIT))
-
-    yield result("ls: newest 50, first listing of a store", _median_ms(first, repeat))
-    yield {"what": "catalog, bytes per recording", "rows": rows, "bytes": round(size / rows, 1)}
+    def first_listing(self) -> None:
+        """
+        Open the store anew and list.
+        """
+        with DirectoryStore(self.root, clock=self.clock) as store:
+            deque(store.select(limit=LIMIT), maxlen=0)
 
 
 def _fill(root: Path, rows: int, clock: ManualClock) -> tuple[list[str], float]:
@@ -225,14 +258,15 @@ def _record(root: Path) -> str:
     return sid
 
 
-def _median_ms(call: Callable[[], object], repeat: int) -> float:
-    call()
-    taken = []
-    for _ in range(repeat):
-        begun = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - begun)
-    return statistics.median(taken) * 1e3
+def _medians_ms(calls: Sequence[Callable[[], object]], repeat: int) -> list[float]:
+    taken: list[list[float]] = [[] for _ in calls]
+    for number in range(repeat + 1):
+        for times, call in zip(taken, calls, strict=True):
+            begun = time.perf_counter()
+            call()
+            if number:  # the first round warms up
+                times.append(time.perf_counter() - begun)
+    return [round(statistics.median(times) * 1e3, 3) for times in taken]
 
 
 def main() -> None:
@@ -245,17 +279,16 @@ def main() -> None:
     parser.add_argument("--dir", help="where to make the stores, about 0.6 KB a recording")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    small = run(options.small, directory=options.dir)
-    large = run(options.rows, directory=options.dir)
+    results = compare([options.small, options.rows], directory=options.dir)
     if options.json:
         machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
-        json.dump({"machine": machine, "results": small + large}, sys.stdout, indent=2)
+        json.dump({"machine": machine, "results": results}, sys.stdout, indent=2)
         return
-    print(f"{'':62}{options.small:>10} {options.rows:>10}  ratio")
-    for before, after in zip(small, large, strict=True):
+    print(f"{'':53}{options.small:>10} {options.rows:>10}  ratio")
+    for before, after in zip(results[::2], results[1::2], strict=True):
         unit = "ms" if "ms" in before else "bytes"
         what = after["what"]
-        print(f"{what:60}{unit:>5} {before[unit]:>6.2f} {after[unit]:>10.2f} {after[unit] / before[unit]:>6.1f}")
+        print(f"{what:48}{unit:>5}{before[unit]:>10.2f} {after[unit]:>10.2f} {after[unit] / before[unit]:>6.1f}")
 
 
 if __name__ == "__main__":

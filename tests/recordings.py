@@ -105,7 +105,8 @@ def count(events: Iterable[dict[str, Any]], place: Places | None = None) -> Coun
     asked_ns = None
     for event in events:
         ei, time_ns = place.next(event)
-        kind = KINDS.get(event.get("event"))
+        name = event.get("event")
+        kind = KINDS.get(name) if isinstance(name, str) else None
         role = Role.OTHER if kind is None else kind.role
         counts.events += 1
         counts.errors += event.get("success") is False
@@ -120,7 +121,8 @@ def count(events: Iterable[dict[str, Any]], place: Places | None = None) -> Coun
             counts.longest_wait_ns = max(counts.longest_wait_ns, time_ns - asked_ns)
             asked_ns = None
         elif role is Role.GAP:
-            counts.lost += event["count"]
+            lost = event.get("count")
+            counts.lost += lost if type(lost) is int and lost > 0 else 0
         counts.marks |= {Role.START: MARK_START, Role.END: MARK_END}.get(role, 0)
     return counts
 

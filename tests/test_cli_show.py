@@ -45,7 +45,7 @@ def test_json_is_one_object(tmp_path):
 
 
 def test_a_name_that_fits_nothing_or_several_is_refused(tmp_path):
-    """Nothing found: exit code 4. Several found: they are listed, exit code 2."""
+    """A name that fits nothing ends in exit code 4, and one that fits several lists them and ends in 2."""
     store = demo_store(tmp_path)
     record_one(store, "307b49d6-56c7-4d20-8cf0-5bc5348a7102", [], user="u")
     for name in ("ffff", FIRST[:-1] + "f", "./nothing", "nothing.jsonl.zst"):

@@ -112,7 +112,8 @@ def test_only_events_of_the_wanted_kinds_come(tmp_path):
     """
     A filter on kinds passes events of these kinds and no others, also none without a kind.
     """
-    chunks = [[query(0, event="db.session.start"), query(1)], [{"ei": 2}, query(3), query(4, event="db.session.end")]]
+    odd = [{"ei": 2}, {"ei": 2, "event": ["db.session.query"]}, {"ei": 2, "event": None}, {"ei": 2, "event": 7}]
+    chunks = [[query(0, event="db.session.start"), query(1)], [*odd, query(3), query(4, event="db.session.end")]]
     path = write(tmp_path, chunks, sealed=True)
     with open_recording(path) as recording:
         assert [event["ei"] for event in recording.events(kinds=["db.session.query"])] == [1, 3]

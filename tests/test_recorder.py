@@ -601,7 +601,7 @@ def test_a_fault_in_one_session_stops_no_other(tmp_path, monkeypatch, caplog):
         def broken(*_):
             raise ZeroDivisionError("never thought of")
 
-        monkeypatch.setattr(bad.writer, "append", broken)
+        monkeypatch.setattr(bad.writer, "append_all", broken)
         bad.query("SELECT 1")
         good.query("SELECT 1")
         eventually(lambda: good.stats.written == 2)

@@ -12,7 +12,6 @@ from recordkit import Recorder, State
 from recordkit.clock import ManualClock
 from recordkit.errors import ClosedError, InvalidEventError
 from recordkit.events import KINDS, original_bytes, parse_time
-from recordkit.recorder import session as session_module
 
 SID = "307b49d6-56c7-4d20-8cf0-5bc5348a7101"
 
@@ -168,22 +167,33 @@ def test_a_statement_of_64_mib_is_kept_whole(recorder, fill):
     assert [first["db_query"], last["db_query"], last["ei"]] == ["before", "behind", 2]
 
 
-def test_what_does_not_fit_a_chunk_is_refused(recorder, monkeypatch):
-    """An event that no reader would accept is refused by size, and the session goes on."""
-    monkeypatch.setattr(session_module, "LONGEST_EVENT", 2**20)
+def test_what_does_not_fit_a_chunk_is_refused(recorder, eager_switching):
+    """An event that no reader would accept is refused by size, and those beside it are recorded."""
+    mib = 2**20
+
+    def work(session):
+        for n in range(20):
+            for call in (
+                lambda: session.query("x" * (mib + 1)),
+                lambda: session.emit({"event": "x", "q": "x" * (mib + 1)}),
+                lambda: session.query(b"\xff" * mib),
+            ):
+                with pytest.raises(InvalidEventError, match="at most 1048576 bytes"):
+                    call()
+            session.query("x" * (mib - 10))
+            session.query(str(n))
 
     def act(session):
-        for call in (
-            lambda: session.query("x" * (2**20 + 1)),
-            lambda: session.emit({"event": "x", "q": "x" * (2**20 + 1)}),
-            lambda: session.query(b"x" * (2**20 + 1)),
-        ):
-            with pytest.raises(InvalidEventError, match="at most 1048576 bytes"):
-                call()
-        session.query("x" * 900_000)
+        session.backlog.longest_event = mib
+        threads = [threading.Thread(target=work, args=(session,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
-    (event,) = record(recorder, act)
-    assert len(event["db_query"]) == 900_000
+    events = record(recorder, act)
+    assert sorted(len(event["db_query"]) for event in events) == [1] * 40 + [2] * 40 + [mib - 10] * 80
+    assert [event["ei"] for event in events] == list(range(160))
 
 
 # ------------------------------------------------------------------ results

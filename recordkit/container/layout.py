@@ -2,8 +2,8 @@
 The bytes of format version 1, field by field; FORMAT.md has the same tables, and a test compares them.
 
 Everything is little-endian. Each structure is one `Struct` made from the field list beside it, one
-`NamedTuple`, one ``pack`` and one ``unpack``. Unpacking checks in this order: length, tag, declared
-size, CRC, critical flags; nothing is believed, nor allocated, before its check.
+`NamedTuple`, one ``pack`` and one ``unpack``. Unpacking checks length, tag and CRC in this order, then
+version, critical flags and sizes; nothing is believed, nor allocated, before its check.
 """
 
 import hashlib

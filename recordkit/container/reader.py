@@ -205,7 +205,7 @@ class Recording:
                 if wanted is None:
                     yield from events
                 else:
-                    yield from (event for event in events if event.get("event") in wanted)
+                    yield from (event for event in events if _kind(event) in wanted)
                 for item in damage:
                     self._meet(item)
 
@@ -406,6 +406,11 @@ class Recording:
         except FormatError:
             return None
         return item if isinstance(item, Chunk) else None
+
+
+def _kind(event: Event) -> str | None:
+    kind = event.get("event")
+    return kind if type(kind) is str else None  # a list could not be looked up
 
 
 def _pieces(raw: bytes) -> Iterator[bytes]:

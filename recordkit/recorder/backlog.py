@@ -20,11 +20,14 @@ from typing import Any, Final, Protocol
 from recordkit.container.chunks import Counts
 from recordkit.events import constructors
 from recordkit.events.timestamps import format_time
+from recordkit.limits import DEFAULT_LIMITS, MIB
 from recordkit.recorder.lines import SessionLines
 from recordkit.recorder.pending import BufferPool, Draft, Loss
 
 _MOST_AT_ONCE: Final = 4096
 """Items that are written by one call."""
+LONGEST_EVENT: Final = DEFAULT_LIMITS.raw_chunk - 32 * MIB
+"""Bytes of an event as JSON; with the session's constants, which are within 16 MiB, it must fit a chunk."""
 
 
 class Surroundings(Protocol):
@@ -46,6 +49,7 @@ class Backlog:
     A session's events until the disk has them.
 
     Attributes:
+        longest_event: Bytes; longer ones stay among `items` for the call that brought them to take back.
         lock: For all but `items`, and for the session's own state as well.
         items: Accepted; see `recordkit.recorder.lines.Item`.
         lines: Makes items and writes their lines.
@@ -61,6 +65,7 @@ class Backlog:
     def __init__(
         self, lines: SessionLines, recorder: Surroundings, *, now_ns: Callable[[], int], ready: Callable[[], None]
     ) -> None:
+        self.longest_event = LONGEST_EVENT
         self.lock = threading.Lock()
         self.items: list[tuple[Any, ...]] = []
         self.lines = lines
@@ -116,10 +121,15 @@ class Backlog:
         chunk_bytes = self._recorder.chunk_bytes
         overhead = self.lines.overhead_bytes
         if taken > _MOST_AT_ONCE or taken * overhead + sum([len(item[2]) for item in items]) > chunk_bytes:
+            left = 0
             for item in items:  # one by one, so that no chunk holds more than one that is over the chunk size
-                if self._size and self._size + overhead + len(item[2]) > chunk_bytes:
+                size = len(item[2])
+                if size > self.longest_event:
+                    left += 1
+                    continue
+                if self._size and self._size + overhead + size > chunk_bytes:
                     self.hand_over()
-                self._put((item,), taken=1)
+                self._put((item,), taken=1, left=left)
         else:
             self._put(items, taken=taken)
         if self._size >= chunk_bytes:
@@ -131,13 +141,14 @@ class Backlog:
         """
         self._put((item,))
 
-    def _put(self, items: Sequence[tuple[Any, ...]], *, taken: int = 0, gap: Loss | None = None) -> None:
+    def _put(self, items: Sequence[tuple[Any, ...]], *, taken: int = 0, left: int = 0, gap: Loss | None = None) -> None:
         """
-        Write *items* into the buffer; drop the first *taken* from those that wait.
+        Write *items* into the buffer; remove them from those that wait.
 
         Args:
             items: In their order.
-            taken: How many of them come from `items`.
+            taken: How many of them come from those that wait.
+            left: How many that wait stand before them, and stay.
             gap: What the item says, if it is a gap event of ours.
         """
         if self._buffer is None:
@@ -147,7 +158,7 @@ class Backlog:
         # no call from here to the end of the `if`
         self._size = size
         self.accepted += count
-        del self.items[:taken]
+        del self.items[left : left + taken]
         if gap is not None:
             self.lines.next_ei = next_ei
             self._gaps += (gap,)

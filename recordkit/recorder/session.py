@@ -20,9 +20,8 @@ import orjson
 from recordkit.container.writer import RecordingWriter
 from recordkit.errors import ClosedError, InvalidEventError, RecordingWriteError
 from recordkit.events import constructors
-from recordkit.events.codec import Event
+from recordkit.events.codec import LINE_OPTIONS, Event, check_finite
 from recordkit.events.kinds import code_for
-from recordkit.limits import DEFAULT_LIMITS, MIB
 from recordkit.recorder.backlog import Backlog
 from recordkit.recorder.lines import SessionLines
 from recordkit.recorder.pending import Room
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 _ITEM_COST: Final = 256
 """Bytes charged for an item beside its line: tuple, list slot and objects."""
-LONGEST_EVENT: Final = DEFAULT_LIMITS.raw_chunk - 32 * MIB
-"""Bytes of an event as JSON; with the session's constants, which are within 16 MiB, it must fit a chunk."""
 
 
 class RecordingSession:
@@ -83,7 +80,7 @@ class RecordingSession:
         self._verbatim = verbatim
         self._now_ns = recorder.clock.time_ns
         lines = SessionLines(self.sid, constants, verbatim=verbatim)
-        self._item = lines.item
+        self._lines = lines
         # Its template has fields beside the constants, and no line may have one twice.
         self._query_template = (
             lines.own_template(
@@ -225,13 +222,24 @@ class RecordingSession:
         Raises:
             InvalidEventError, ClosedError, RecordingWriteError: As in `query`.
         """
-        item = self._item(event, self._now_ns)
+        lines = self._lines
+        try:
+            if lines.reserved.isdisjoint(event):
+                template = (lines.own_failed if event.get("success") is False else lines.own)[event["event"]]
+                line = _dumps(event, None, LINE_OPTIONS)[1:]
+                if b"null" in line:
+                    check_finite(event)
+                item = (template, self._now_ns(), line, None)
+            else:
+                item = lines.item(event, self._now_ns)
+                line = item[2]
+        except (KeyError, TypeError, AttributeError, RecursionError):
+            item = lines.item(event, self._now_ns)  # a kind that is new, or an error that it names
+            line = item[2]
         self._append(item)
-        self._room -= len(item[2]) + _ITEM_COST
+        self._room -= len(line) + _ITEM_COST
         if self._room < 0 or self._alarm:
             self._attend(item)
-
-    # ------------------------------------------------------------------ waiting
 
     def flush(self, *, sync: bool = False) -> None:
         """
@@ -360,19 +368,17 @@ class RecordingSession:
         waiting = 0 if self.closing else len(backlog.items)
         return Stats(backlog.accepted + waiting, self.written, backlog.lost, self._slow)
 
-    # ------------------------------------------------------------------ the caller's side
-
     def _attend(self, item: tuple[Any, ...]) -> None:
         """
         Do what a call that has just appended *item* has to: write lines, wait for room, tell errors.
         """
         backlog = self.backlog
         size = len(item[2])
-        if size > LONGEST_EVENT:
+        if size > backlog.longest_event:
             with backlog.lock:
                 if backlog.take_back(item):
-                    found = f"{size} bytes"
-                    raise InvalidEventError("", expected=f"at most {LONGEST_EVENT} bytes as JSON", found=found)
+                    expected = f"at most {backlog.longest_event} bytes as JSON"
+                    raise InvalidEventError("", expected=expected, found=f"{size} bytes")
         if self._alarm:
             with backlog.lock:
                 self._answer_alarm(item)
@@ -414,7 +420,7 @@ class RecordingSession:
         """
         Write what waits, and the end event if the session *ended* and began.
         """
-        backlog, lines = self.backlog, self.backlog.lines
+        backlog, lines = self.backlog, self._lines
         try:
             backlog.write_all()
             if ended and lines.started and not lines.ended:
