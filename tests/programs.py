@@ -15,6 +15,7 @@ _PROLOGUE = """
 import faulthandler, json, os, signal, sys, threading, time, warnings
 faulthandler.register(signal.SIGALRM, chain=True)  # whoever hangs says where
 signal.alarm(100)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where it was ignored, as in a background job, it stays so
 warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads is what some of them are about
 from pathlib import Path
 import recordkit

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from source_modules import PACKAGE, ROOT, imports, modules
 
 BASE = {"errors", "limits", "clock", "version"}

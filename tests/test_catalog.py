@@ -4,12 +4,12 @@ import sqlite3
 import threading
 
 import pytest
-from store_recordings import NOON, hide_rows_from_index, make_summary, sid_with
 
 from recordkit.errors import CatalogError
 from recordkit.store.catalog import Catalog, CatalogFailedError, Fault
 from recordkit.store.filters import EVERYTHING, RecordingFilter
 from recordkit.store.rows import Entry
+from store_recordings import NOON, hide_rows_from_index, make_summary, sid_with
 
 
 @pytest.fixture

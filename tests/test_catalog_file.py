@@ -5,7 +5,6 @@ import sqlite3
 import threading
 
 import pytest
-from store_recordings import NOON, make_summary
 
 from recordkit.clock import ManualClock
 from recordkit.store import catalog_file as module
@@ -14,6 +13,7 @@ from recordkit.store.catalog_file import CatalogFile
 from recordkit.store.locks import lock_file
 from recordkit.store.migrations import MIGRATIONS
 from recordkit.store.rows import Entry
+from store_recordings import NOON, make_summary
 
 
 @pytest.fixture

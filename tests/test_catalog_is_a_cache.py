@@ -14,6 +14,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
+from recordkit.container import State
+from recordkit.errors import AmbiguousPrefixError
+from recordkit.store import DirectoryStore, RecordingFilter
+from recordkit.store.catalog import Catalog
+from recordkit.store.migrations import MIGRATIONS
+from recordkit.store.paths import create_store, sealed_path
+from recordkit.store.rows import Entry
 from store_recordings import (
     DEAD,
     NOON,
@@ -26,14 +34,6 @@ from store_recordings import (
     write_open,
     write_sealed,
 )
-
-from recordkit.container import State
-from recordkit.errors import AmbiguousPrefixError
-from recordkit.store import DirectoryStore, RecordingFilter
-from recordkit.store.catalog import Catalog
-from recordkit.store.migrations import MIGRATIONS
-from recordkit.store.paths import create_store, sealed_path
-from recordkit.store.rows import Entry
 
 ALL_WANTED = (
     RecordingFilter(),

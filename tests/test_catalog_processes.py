@@ -4,14 +4,13 @@ import signal
 import subprocess
 import sys
 
-from store_recordings import NOON, cold_clock, scan, write_sealed
-
 from recordkit.container import open_recording
 from recordkit.store import DirectoryStore
 from recordkit.store.catalog_file import CatalogFile
 from recordkit.store.filters import order_key
 from recordkit.store.paths import create_store, sealed_path
 from recordkit.store.rows import Entry
+from store_recordings import NOON, cold_clock, scan, write_sealed
 
 RECORDINGS = 25
 

@@ -5,8 +5,8 @@ A chunk as it is written: header and frame that agree, and the position that the
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import NOON, SECOND, MemorySource, count, lines_of, query
 
+from recordings import NOON, SECOND, MemorySource, count, lines_of, query
 from recordkit.container.chunks import Counts, Order, begin, encode_chunk, first_position
 from recordkit.container.decoder import Chunk, Decoder
 from recordkit.container.frames import Compressor, Decompressor

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from cli_run import FIRST, demo_store, environment, run
 
+from cli_run import FIRST, demo_store, environment, run
 from recordkit.cli.main import VERBS
 
 

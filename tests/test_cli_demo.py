@@ -3,7 +3,6 @@ import json
 import subprocess
 
 from cli_run import FIRST, INTERRUPTED, demo_store, run, sealed
-
 from recordkit.cli.demo_sessions import SESSIONS
 from recordkit.events import parse_sid
 from recordkit.store import open_store

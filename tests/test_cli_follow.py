@@ -5,8 +5,8 @@ import sys
 import threading
 
 import pytest
-from cli_run import FIRST, SkippingClock, demo_store, environment, run
 
+from cli_run import FIRST, SkippingClock, demo_store, environment, run
 from recordkit.cli.follow import behind, followed
 from recordkit.container import open_recording
 from recordkit.recorder import Recorder

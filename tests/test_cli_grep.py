@@ -2,7 +2,6 @@ import json
 import os
 
 from cli_run import FIRST, HOSTILE, INTERRUPTED, MYSQL, PREPARED, demo_store, record_one, run, sealed
-
 from recordkit.container import open_recording
 from recordkit.recorder import Recorder
 from recordkit.render.control_chars import is_safe

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from cli_run import Stream
 
+from cli_run import Stream
 from recordkit.cli.json_list import JsonList
 from recordkit.cli.output import Output
 

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from cli_run import FIRST, HOSTILE, INTERRUPTED, MYSQL, SkippingClock, demo_store, record_one, run, sealed
 
+from cli_run import FIRST, HOSTILE, INTERRUPTED, MYSQL, SkippingClock, demo_store, record_one, run, sealed
 from recordkit.cli.summaries import distinct_length
 from recordkit.render.control_chars import is_safe
 

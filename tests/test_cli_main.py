@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_run import FIRST, demo_store, environment, run
 
+from cli_run import FIRST, demo_store, environment, run
 from recordkit import errors
 from recordkit.cli import main as cli_main
 from recordkit.cli.main import EXIT_CODES, VERBS, cli, exit_code_of

@@ -1,8 +1,8 @@
 import io
 
 import pytest
-from cli_run import Stream
 
+from cli_run import Stream
 from recordkit.cli.output import Messages, Output
 
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import yaml
+
 from cli_run import (
     FIRST,
     HOSTILE,
@@ -18,7 +19,6 @@ from cli_run import (
     run,
     sealed,
 )
-
 from recordkit.container import open_recording
 from recordkit.render.control_chars import is_safe
 

@@ -5,10 +5,10 @@ import sys
 import uuid
 
 import pytest
-from cli_run import FIRST, MYSQL, demo_store, environment, run, sealed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cli_run import FIRST, MYSQL, demo_store, environment, run, sealed
 from recordkit.container import State, open_recording
 from recordkit.store import open_store
 

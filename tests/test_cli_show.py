@@ -1,7 +1,6 @@
 import json
 
 from cli_run import FIRST, INTERRUPTED, demo_store, record_one, run, sealed
-
 from recordkit.render.control_chars import is_safe
 
 

@@ -2,8 +2,8 @@ import json
 import shutil
 
 import pytest
-from cli_run import FIRST, HOSTILE, INTERRUPTED, MYSQL, demo_store, run, sealed
 
+from cli_run import FIRST, HOSTILE, INTERRUPTED, MYSQL, demo_store, run, sealed
 from recordkit.container import open_recording
 from recordkit.recorder import Recorder
 

@@ -12,8 +12,8 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import NOON, MemorySource, bomb, count, lines_of, parts, pieces, query, recording_bytes, session
 
+from recordings import NOON, MemorySource, bomb, count, lines_of, parts, pieces, query, recording_bytes, session
 from recordkit.container.chunks import Counts, begin, encode_chunk
 from recordkit.container.damage import Damage, DamageKind, damage_of
 from recordkit.container.decoder import Chunk, Decoder

@@ -7,6 +7,7 @@ from collections import deque
 from enum import Enum
 
 import pytest
+
 from source_modules import PACKAGE
 
 PACKAGES = ["recordkit", *(f"recordkit.{path.parent.name}" for path in sorted(PACKAGE.glob("*/__init__.py")))]

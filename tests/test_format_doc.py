@@ -7,9 +7,9 @@ import struct
 from pathlib import Path
 
 import pytest
-from recordings import MemorySource
 
 import recordkit.container
+from recordings import MemorySource
 from recordkit.container import layout
 from recordkit.container.decoder import Chunk, Decoder
 from recordkit.container.frames import Decompressor

@@ -8,8 +8,8 @@ import pytest
 import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
-from recordings import bomb
 
+from recordings import bomb
 from recordkit.container.frames import Compressor, Decompressor
 from recordkit.errors import ChecksumError, LimitExceededError
 

@@ -4,6 +4,7 @@ import sys
 from fnmatch import fnmatch
 
 import pytest
+
 from source_modules import PACKAGE, ROOT, imports, modules
 
 MODULES = modules()

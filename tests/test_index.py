@@ -8,8 +8,8 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import MemorySource, parts, recording_bytes, session
 
+from recordings import MemorySource, parts, recording_bytes, session
 from recordkit.container.index import IndexBuilder, find_index, index_offset, read_bounds, read_index, seek_table_size
 from recordkit.container.layout import (
     ENTRY,

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+
 from postgres_server import (
     PROXY,
     SYNC,
@@ -32,7 +33,6 @@ from postgres_server import (
     running,
     startup,
 )
-
 from recordkit.errors import RecordKitError
 from recordkit.events import original_bytes
 

@@ -14,6 +14,7 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from recordings import (
     NOON,
     SECOND,
@@ -34,7 +35,6 @@ from recordings import (
     session,
     write,
 )
-
 from recordkit.container import Recording, State, open_recording, seal
 from recordkit.container.chunks import begin, encode_chunk
 from recordkit.container.frames import Compressor

@@ -5,10 +5,10 @@ import threading
 import uuid
 
 import pytest
+
 from faults import FaultyFiles, GatedFiles, QuickFiles
 from programs import run, start
-from recorded import CLUSTER, eventually, events_of, summary_of
-
+from recorded import CLUSTER, events_of, eventually, summary_of
 from recordkit import Recorder, State, open_store
 from recordkit.clock import ManualClock
 from recordkit.errors import ClosedError, DuplicateSessionError, InvalidEventError, RecordingWriteError, StoreError

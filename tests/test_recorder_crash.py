@@ -173,6 +173,7 @@ print(json.dumps([grown, threads, lost, written]))
         capture_output=True,
         text=True,
         timeout=250,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     grown, threads, lost, written = json.loads(done.stdout)

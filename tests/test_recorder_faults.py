@@ -4,10 +4,10 @@ import subprocess
 import threading
 
 import pytest
+
 from faults import OPERATIONS, WRITES, FaultyFiles, GatedFiles, QuickFiles
 from programs import run
-from recorded import eventually, events_of, gaps_of, summary_of
-
+from recorded import events_of, eventually, gaps_of, summary_of
 from recordkit import Recorder, State, open_recording
 from recordkit.errors import ClosedError, RecordingWriteError, RecordKitError
 from recordkit.store.paths import open_path, sealed_path
@@ -513,7 +513,7 @@ def test_each_step_of_sealing_may_fail(tmp_path, joined, fault):
             try:
                 session.close()
             except RecordingWriteError as error:
-                assert "not sealed" in str(error)  # noqa: PT017 -- the last round has none
+                assert "not sealed" in str(error)
             files.heal()
         failed = bool(files.failed)
         if failed and not sealed_path(tmp_path, session.sid).exists():

@@ -6,8 +6,8 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from recorded import parsed, recount, same, shown
 
+from recorded import parsed, recount, same, shown
 from recordkit.container.chunks import Counts
 from recordkit.errors import InvalidEventError
 from recordkit.events import CONSTANT_FIELDS, KINDS, code_for, format_time, parse_time
@@ -151,7 +151,7 @@ def test_events_come_out_as_they_went_in_and_filled(batches):
         if "uid" not in before:
             uids.append((ei, after["uid"]))
             assert str(uuid.UUID(after["uid"])) == after["uid"]
-    assert len(set(uids)) == len(set(ei for ei, _ in uids)), "a uid for two events"
+    assert len(set(uids)) == len({ei for ei, _ in uids}), "a uid for two events"
     assert shown(counts) == shown(recount(written))
 
 

@@ -5,9 +5,9 @@ import threading
 import uuid
 
 import pytest
+
 from faults import QuickFiles
 from recorded import CLUSTER, events_of, gaps_of, summary_of
-
 from recordkit import Recorder, State
 from recordkit.clock import ManualClock
 from recordkit.errors import ClosedError, InvalidEventError
@@ -346,7 +346,7 @@ def test_a_closed_session_refuses_calls(recorder):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_left_by_an_exception_it_is_interrupted(recorder, error):
     """A session left by any exception keeps what it has, and no end event is made up."""
-    with pytest.raises(error), recorder.session() as session:  # noqa: PT012
+    with pytest.raises(error), recorder.session() as session:
         session.query("SELECT 1")
         raise error
     assert [event["event"] for event in events_of(recorder.path, session.sid)] == [

@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from crashing_files import CrashingFiles, Died
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from crashing_files import CrashingFiles, Died
 from recordings import (
     NOON,
     SID,
@@ -28,7 +29,6 @@ from recordings import (
     session,
     write,
 )
-
 from recordkit.container import State, open_recording, seal
 from recordkit.container.decoder import Decoder
 from recordkit.container.layout import MARK_END, MARK_ORDERED, MARK_START

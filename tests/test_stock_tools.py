@@ -17,8 +17,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from recordings import QuickFiles, flat, open_name, parts, query, recording_bytes, session, write
 
+from recordings import QuickFiles, flat, open_name, parts, query, recording_bytes, session, write
 from recordkit.container import open_recording, seal
 
 CONTROLS = [query(n, f"SELECT '{chr(n)}\\{chr(n)}\"' -- {chr(127 + n)}") for n in range(40)]

@@ -7,6 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from recordkit.container import State, seal
+from recordkit.errors import AmbiguousPrefixError, FormatError, SessionNotFoundError, StoreError
+from recordkit.store import DirectoryStore, RecordingFilter, finding, open_store
+from recordkit.store import directory as module
+from recordkit.store.owners import take
+from recordkit.store.paths import create_store, open_path, sealed_path
 from store_recordings import (
     NOON,
     SECOND,
@@ -18,13 +25,6 @@ from store_recordings import (
     write_open,
     write_sealed,
 )
-
-from recordkit.container import State, seal
-from recordkit.errors import AmbiguousPrefixError, FormatError, SessionNotFoundError, StoreError
-from recordkit.store import DirectoryStore, RecordingFilter, finding, open_store
-from recordkit.store import directory as module
-from recordkit.store.owners import take
-from recordkit.store.paths import create_store, open_path, sealed_path
 
 ALIVE = "a11fe" + "0" * 27
 

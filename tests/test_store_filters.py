@@ -3,12 +3,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from store_recordings import NOON, make_summary
 
 from recordkit.container import State
 from recordkit.store.catalog import Catalog
 from recordkit.store.filters import RecordingFilter, began_ns, moment_ns, order_key
 from recordkit.store.rows import Entry, cursor_of
+from store_recordings import NOON, make_summary
 
 MIDNIGHT = 1_784_505_600_000_000_000  # 2026-07-20T00:00:00Z
 

@@ -2,7 +2,6 @@ import os
 import uuid
 
 import pytest
-from store_recordings import DEAD, QuickFiles, sid_with, write_open, write_sealed
 
 from recordkit.container import State, seal
 from recordkit.errors import FormatError, SessionNotFoundError
@@ -10,6 +9,7 @@ from recordkit.store import DirectoryStore
 from recordkit.store import finding as module
 from recordkit.store.owners import take
 from recordkit.store.paths import create_store, open_path, sealed_path
+from store_recordings import DEAD, QuickFiles, sid_with, write_open, write_sealed
 
 ALIVE = "a11fe" + "0" * 27
 

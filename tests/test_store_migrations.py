@@ -1,11 +1,11 @@
 import sqlite3
 
 import pytest
-from store_recordings import make_summary
 
 from recordkit.store.catalog import Catalog, CatalogFailedError, Fault
 from recordkit.store.migrations import APPLICATION_ID, MIGRATIONS, is_catalog, migrate, version_of
 from recordkit.store.rows import Entry
+from store_recordings import make_summary
 
 CHAIN = (
     ("CREATE TABLE thing (name TEXT)", "INSERT INTO thing VALUES ('first')"),

@@ -5,7 +5,6 @@ import time
 from itertools import pairwise
 
 import pytest
-from store_recordings import NOON, QuickFiles, cold_clock, make_summary, scan, sid_with, write_open, write_sealed
 
 from recordkit.container import seal
 from recordkit.store import DirectoryStore
@@ -14,6 +13,7 @@ from recordkit.store.paths import create_store, open_path, sealed_path
 from recordkit.store.placing import PlacingFiles, Step, place
 from recordkit.store.reconcile import status_of
 from recordkit.store.rows import Entry
+from store_recordings import NOON, QuickFiles, cold_clock, make_summary, scan, sid_with, write_open, write_sealed
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ import os
 import shutil
 
 import pytest
-from store_recordings import NOON, SECOND, cold_clock, hot_clock, scan, sid_with, write_open, write_sealed
 
 from recordkit.container import State
 from recordkit.store.catalog import Catalog
@@ -11,6 +10,7 @@ from recordkit.store.filters import EVERYTHING
 from recordkit.store.paths import SHARDS, sealed_path
 from recordkit.store.reconcile import ABSENT, Comparison, load_summary, reconcile
 from recordkit.store.rows import Entry
+from store_recordings import NOON, SECOND, cold_clock, hot_clock, scan, sid_with, write_open, write_sealed
 
 
 @pytest.fixture

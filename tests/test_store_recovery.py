@@ -1,7 +1,6 @@
 import multiprocessing
 
 import pytest
-from store_recordings import DEAD, QuickFiles, cold_clock, hot_clock, scan, sid_with, write_open, write_sealed
 
 from recordkit.container import State, open_recording, seal
 from recordkit.errors import TruncatedError
@@ -9,6 +8,7 @@ from recordkit.store import recovery as module
 from recordkit.store.owners import claim, take
 from recordkit.store.paths import open_path, open_sids, owner_path, owners, sealed_path
 from recordkit.store.recovery import Recovery, recover
+from store_recordings import DEAD, QuickFiles, cold_clock, hot_clock, scan, sid_with, write_open, write_sealed
 
 ALIVE = "a11fe" + "0" * 27
 

@@ -1,6 +1,12 @@
 import sqlite3
 
 import pytest
+
+from recordkit.errors import CatalogError
+from recordkit.store import DirectoryStore, RecordingFilter
+from recordkit.store.migrations import MIGRATIONS
+from recordkit.store.paths import open_path, sealed_path
+from recordkit.store.rows import Entry
 from store_recordings import (
     NOON,
     SECOND,
@@ -12,12 +18,6 @@ from store_recordings import (
     write_open,
     write_sealed,
 )
-
-from recordkit.errors import CatalogError
-from recordkit.store import DirectoryStore, RecordingFilter
-from recordkit.store.migrations import MIGRATIONS
-from recordkit.store.paths import open_path, sealed_path
-from recordkit.store.rows import Entry
 
 
 @pytest.fixture

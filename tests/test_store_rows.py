@@ -4,13 +4,13 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from store_recordings import make_summary
 
 from recordkit.container import State, Summary
 from recordkit.store import rows
 from recordkit.store.catalog import Catalog
 from recordkit.store.filters import RecordingFilter
 from recordkit.store.rows import Entry
+from store_recordings import make_summary
 
 SID = "307b49d6-56c7-4d20-8cf0-5bc5348a7101"
 

@@ -6,8 +6,8 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import NOON, SECOND, SID, count, query
 
+from recordings import NOON, SECOND, SID, count, query
 from recordkit.container.chunks import encode_chunk, first_position
 from recordkit.container.frames import Compressor
 from recordkit.container.layout import INT64_MAX, pack_header

@@ -7,6 +7,7 @@ import os
 import uuid
 
 import pytest
+
 from crashing_files import CrashingFiles, Died
 from recordings import (
     NOON,
@@ -23,7 +24,6 @@ from recordings import (
     recording_bytes,
     session,
 )
-
 from recordkit.container import RecordingWriter, State, open_recording
 from recordkit.container.files import OsFiles
 from recordkit.container.frames import Compressor
