@@ -36,6 +36,7 @@ from recordkit.recorder.session import RecordingSession
 from recordkit.store.catalog_file import CatalogFile
 from recordkit.store.owners import take
 from recordkit.store.paths import create_store, open_path, sealed_path
+from recordkit.store.placing import PlacingFiles
 from recordkit.store.recovery import recover
 from recordkit.store.rows import Entry
 from recordkit.version import __version__
@@ -440,8 +441,9 @@ class Recorder:
     def _seal(self, session: RecordingSession) -> None:
         target = sealed_path(self.path, session.sid)
         failure: Exception | None = None
+        files = PlacingFiles(self._files)
         try:
-            summary = seal(session.writer.path, target, chunk_bytes=self.chunk_bytes, files=self._files)
+            summary = seal(session.writer.path, target, chunk_bytes=self.chunk_bytes, files=files)
             stat = target.stat()
         except OSError as error:
             hint = "it is written but not sealed; the next recorder, or `recordkit reindex`, seals it"
@@ -450,7 +452,7 @@ class Recorder:
             failure = error
         else:
             session.sealed = True
-            self._sealed.append(Entry(summary, stat.st_size, stat.st_mtime_ns))
+            self._sealed.append(Entry(summary, stat.st_size, stat.st_mtime_ns, files.step))
         if failure is not None:
             _log.warning("session %s is not sealed: %s", session.sid, failure)
             session.failure = failure if self.strict else None  # no event is missing, so best_effort goes on
