@@ -42,6 +42,26 @@ class QuickFiles(OsFiles):
         pass
 
 
+class Watched(MemorySource):
+    """
+    Bytes in memory that count what is read of them; never before their start.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.asked_for = self.reads = 0
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """
+        See `MemorySource.read_at`.
+        """
+        assert offset >= 0
+        self.reads += 1
+        found = super().read_at(offset, size)
+        self.asked_for += len(found)
+        return found
+
+
 def query(ei: int, sql: str = "SELECT 1;", **fields: Any) -> dict[str, Any]:
     """
     A statement, *ei* seconds after noon.

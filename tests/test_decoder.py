@@ -13,12 +13,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings import NOON, MemorySource, bomb, count, lines_of, parts, pieces, query, recording_bytes, session
+from recordings import (
+    NOON,
+    MemorySource,
+    Watched,
+    bomb,
+    count,
+    lines_of,
+    parts,
+    pieces,
+    query,
+    recording_bytes,
+    session,
+)
 from recordkit.container.chunks import Counts, begin, encode_chunk
 from recordkit.container.damage import Damage, DamageKind, damage_of
 from recordkit.container.decoder import Chunk, Decoder
 from recordkit.container.frames import Compressor, Decompressor
-from recordkit.container.header import read_header
 from recordkit.container.index import read_bounds
 from recordkit.container.layout import (
     CHUNK,
@@ -36,12 +47,10 @@ from recordkit.container.layout import (
     skippable,
 )
 from recordkit.errors import (
-    BadMagicError,
     ChainError,
     ChecksumError,
     FormatError,
     LimitExceededError,
-    TruncatedError,
     UnsupportedVersionError,
 )
 from recordkit.limits import DEFAULT_LIMITS, Limits
@@ -143,67 +152,6 @@ def _position():
     )
     assert start == START
     return (position,)
-
-
-# ---------------------------------------------------------------- the header
-
-
-@given(st.integers(0, len(START) - 1))
-def test_a_cut_header_is_truncated(size):
-    """
-    A file that ends within magic or header is called cut, also an empty one.
-    """
-    with pytest.raises(TruncatedError):
-        read_header(MemorySource(START[:size]), DEFAULT_LIMITS)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"PAR1" + bytes(100),
-        b"\x28\xb5\x2f\xfd\x04" + bytes(100),
-        MAGIC + C0,
-        MAGIC + struct.pack("<II", 0x184D2A5E, 60) + bytes(60),
-    ],
-)
-def test_something_else_is_no_recording(data):
-    """
-    Other files are told from damaged recordings.
-    """
-    with pytest.raises(BadMagicError):
-        decoder_of(data)
-
-
-@pytest.mark.parametrize("size", [0, 59, DEFAULT_LIMITS.header + 1, 2**32 - 1])
-def test_an_impossible_header_size_is_refused_before_reading(size):
-    """
-    A header is not read if it is too small for its fields or over the limit.
-    """
-    source = Watched(MAGIC + struct.pack("<II", SKIPPABLE_MAGIC, size) + HEADER_TAG + bytes(200))
-    with pytest.raises(LimitExceededError):
-        read_header(source, DEFAULT_LIMITS)
-    assert source.asked_for < 200
-
-
-@pytest.mark.parametrize("attributes", [b"{", b"[]", b"7", b"\xff", b"[" * 3000])
-def test_attributes_that_are_no_object_are_refused(attributes):
-    """
-    A header whose checksum holds but whose attributes are not a JSON object is an error.
-    """
-    start, _ = begin(sid=bytes(16), owner=bytes(16), created_ns=0, attributes=attributes)
-    with pytest.raises(ChecksumError):
-        decoder_of(start)
-
-
-def test_a_newer_version_is_refused_with_its_place():
-    """
-    A recording of a later format is refused by name before anything else of it is believed.
-    """
-    body = bytearray(START[len(MAGIC) + SKIPPABLE.size : -CRC.size])
-    body[4] = 2
-    with pytest.raises(UnsupportedVersionError) as caught:
-        decoder_of(MAGIC + skippable(bytes(body) + CRC.pack(zlib.crc32(body))) + C0)
-    assert caught.value.offset == len(MAGIC)
 
 
 # ---------------------------------------------------------------- chunks in the wrong place
@@ -499,23 +447,6 @@ def test_damage_before_sound_chunks_is_told_of_a_growing_recording_too():
 
 
 # ---------------------------------------------------------------- hostile bytes
-
-
-class Watched(MemorySource):
-    """
-    Counts what is read.
-    """
-
-    def __init__(self, data):
-        super().__init__(data)
-        self.asked_for = self.reads = 0
-
-    def read_at(self, offset, size):
-        assert offset >= 0
-        self.reads += 1
-        found = super().read_at(offset, size)
-        self.asked_for += len(found)
-        return found
 
 
 @given(st.binary(max_size=400))

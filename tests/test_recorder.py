@@ -231,7 +231,7 @@ def test_closing_without_waiting(tmp_path):
         files.shut()
         session = recorder.session()
         session.close(wait=False)
-        assert not session.finished.is_set()
+        assert not session.finished
         files.open()
     assert summary_of(tmp_path, session.sid).state is State.COMPLETE
 

@@ -132,7 +132,7 @@ class DraftWriter:
         session.backlog.name_refused()
 
     def _give_back(self, session: RecordingSession) -> None:
-        draft = session.backlog.drafts.popleft()
+        draft = session.backlog.drafts.pop(0)
         self._buffers.give(draft.buffer, draft.size)
         self._budget.give_back(draft.size)
 

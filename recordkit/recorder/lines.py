@@ -236,7 +236,7 @@ class SessionLines:
         if template is None:
             code = code_for(kind, success=not failed)
             template = self.own_template(kind, failed=failed, fixed={} if code is None else {"code": code})
-            if len(known) < _MAX_REMEMBERED:
+            if len(known) < _MAX_REMEMBERED and not template.mark:  # a session has one start and one end
                 known[kind] = template
         return template
 

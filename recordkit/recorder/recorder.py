@@ -221,7 +221,7 @@ class Recorder:
         for session in sessions:
             session.close(interrupted=True, wait=False)
         for session in sessions:
-            session.finished.wait()
+            self.wait_for_end(session)
         self._stopping = True
         self._wake.set()
         if self._thread is not None:
@@ -334,6 +334,15 @@ class Recorder:
         """
         self._finishing.append(session)
         self._wake.set()
+
+    def wait_for_end(self, session: RecordingSession) -> None:
+        """
+        Block until nothing of *session*, which is closed, is to be done any more.
+        """
+        if session.finished:  # in a forked child nobody may ever give the lock back
+            return
+        with self._budget.changed:
+            self._budget.changed.wait_for(lambda: session.finished)
 
     # ------------------------------------------------------------------ the writer's thread
 
@@ -475,7 +484,7 @@ class Recorder:
             self._failed = [other for other in self._failed if other.failure is not None]  # the others were told
             if session.failure is not None:
                 self._failed.append(session)
-        session.finished.set()
+            session.finished = True
         self._budget.tell(everyone=True)
 
     def _recover(self) -> None:

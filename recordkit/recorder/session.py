@@ -107,8 +107,7 @@ class RecordingSession:
         self.settled = 0
         self.refusals = 0
         self.error: OSError | None = None
-        self.abandoned = self.created = self.closing = self.written_out = self.sealed = False
-        self.finished = threading.Event()
+        self.abandoned = self.created = self.closing = self.written_out = self.sealed = self.finished = False
         self.failure: Exception | None = None
 
     # ------------------------------------------------------------------ what happens in the session
@@ -322,7 +321,7 @@ class RecordingSession:
                 self._recorder.finish(self)
                 self._handed_in = True
         if wait:
-            self.finished.wait()
+            self._recorder.wait_for_end(self)
             failure, self.failure = self.failure, None
             if failure is not None:
                 raise failure
@@ -444,7 +443,7 @@ class RecordingSession:
             self.writer.sync()
         except OSError as error:
             if isinstance(error, FileNotFoundError) and self.closing:
-                self.finished.wait()  # it was sealed under our hands, and that syncs it
+                self._recorder.wait_for_end(self)  # it was sealed under our hands, and that syncs it
                 if self.sealed:
                     return
             hint = "the events may not survive a power cut"
@@ -491,8 +490,7 @@ class RecordingSession:
         self.backlog.lock = threading.Lock()  # new ones: who held the old ones does not live here
         self.closing = self._alarm = self._handed_in = True
         self.backlog.items.clear()
-        self.finished = threading.Event()
-        self.finished.set()
+        self.finished = True
 
 
 _OF_QUERIES: Final = frozenset({"success", "db_query"})

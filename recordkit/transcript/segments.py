@@ -4,7 +4,7 @@ What a transcript is made of: pieces of text, each with its kind, its moment and
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from recordkit.events import Event, parse_time
 
@@ -22,6 +22,17 @@ class SegmentKind(StrEnum):
     END = "end"
 
 
+class Severity(StrEnum):
+    """
+    How much a piece of a transcript asks for attention.
+    """
+
+    INFO = "info"
+    WARNING = "warning"
+    """Something is missing or was refused along the way."""
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """
@@ -32,12 +43,17 @@ class Segment:
             the event held; `recordkit.render.control_chars` is the place that makes it so.
         delay_ns: Nanoseconds since the session's start, >= 0.
         ei: The event's index in its session; None if the event has none.
+        severity: How much it asks for attention.
+        aside: Whether the protocol's exact text leaves it out: plain text output passes it over, the
+            interactive player and the html page show it.
     """
 
     kind: SegmentKind
     text: str
     delay_ns: int
     ei: int | None
+    severity: Severity = Severity.INFO
+    aside: bool = False
 
 
 class Translator(Protocol):
@@ -48,6 +64,11 @@ class Translator(Protocol):
     def feed(self, event: Event) -> list[Segment]:
         """
         Return what *event* adds to the transcript, often nothing; never raises, whatever its fields hold.
+        """
+
+    def fork(self) -> Self:
+        """
+        Return a translator in the same state that goes on by itself; cheap enough for one every chunk.
         """
 
 
