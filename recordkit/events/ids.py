@@ -1,8 +1,8 @@
 """
 Names of sessions (``sid``) and events (``uid``): UUIDs as lower-case text.
 
-A session's uids share 74 random bits and count up in the last 48, as UUID version 8 allows. They are
-as unique as random ones, cost a fifth to make, and compress to almost nothing.
+A session's uids share 74 random bits and count up, in decimal digits, in the last 48, as UUID version
+8 allows. They are as unique as random ones, cost a fifth to make, and compress to almost nothing.
 
 Source: RFC 9562, sections 4 and 5.8.
 """
@@ -41,7 +41,7 @@ def new_sid() -> str:
 
 def new_uid_prefix() -> str:
     """
-    Return the first 24 characters of a session's event uids; 12 hexadecimal digits of a count follow.
+    Return the first 24 characters of a session's event uids; a count of 12 decimal digits follows.
     """
     digits = os.urandom(10).hex()
     return f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-{'89ab'[int(digits[15], 16) % 4]}{digits[16:19]}-"

@@ -91,7 +91,7 @@ class RecordingSession:
                     "code": code_for(constructors.QUERY, success=True),
                     "success": True,
                 },
-                body=b'"db_query":%b',
+                body=b'"db_query":',
             )
             if not verbatim and _OF_QUERIES.isdisjoint(constants)
             else None
@@ -151,25 +151,21 @@ class RecordingSession:
             ClosedError: The session is closed.
             RecordingWriteError: The disk refused earlier events (``on_error="strict"``).
         """
-        if parameters is None and success is True and error is None and message is None and not fields:
-            if type(sql) is bytes:
-                try:
-                    sql = sql.decode()
-                except UnicodeDecodeError:  # kept as bytes: below
-                    pass
+        template = self._query_template
+        if parameters is None and success is True and error is None and message is None and not fields and template:
             try:
+                if not isinstance(sql, str):
+                    sql = sql.decode()
                 line = _dumps(sql) + b"}\n"  # and in its own size: what orjson returns for text holds 4 KiB
-            except TypeError:  # bytes, or text that is no Unicode: below
+            except (TypeError, AttributeError, UnicodeDecodeError):  # no Unicode, or no text at all: below
                 pass
             else:
-                template = self._query_template
-                if type(sql) is str and template is not None:
-                    item = (template, self._now_ns(), line, None)
-                    self._append(item)
-                    self._room -= len(line) + _ITEM_COST
-                    if self._room < 0 or self._alarm:
-                        self._attend(item)
-                    return
+                item = (template, self._now_ns(), line, None)
+                self._append(item)
+                room = self._room = self._room - len(line) - _ITEM_COST
+                if room < 0 or self._alarm:
+                    self._attend(item)
+                return
         self.emit(
             constructors.query_event(sql, parameters, success=success, error=error, message=message, fields=fields)
         )
@@ -225,8 +221,8 @@ class RecordingSession:
         try:
             if lines.reserved.isdisjoint(event):
                 template = (lines.own_failed if event.get("success") is False else lines.own)[event["event"]]
-                line = _dumps(event, None, LINE_OPTIONS)[1:]
-                if b"null" in line:
+                line = _dumps(event, None, LINE_OPTIONS)[_BEHIND_BRACE]
+                if line.count(b"null"):  # takes half the time of `in`
                     check_finite(event)
                 item = (template, self._now_ns(), line, None)
             else:
@@ -236,8 +232,8 @@ class RecordingSession:
             item = lines.item(event, self._now_ns)  # a kind that is new, or an error that it names
             line = item[2]
         self._append(item)
-        self._room -= len(line) + _ITEM_COST
-        if self._room < 0 or self._alarm:
+        room = self._room = self._room - len(line) - _ITEM_COST
+        if room < 0 or self._alarm:
             self._attend(item)
 
     def flush(self, *, sync: bool = False) -> None:
@@ -494,4 +490,5 @@ class RecordingSession:
 
 
 _OF_QUERIES: Final = frozenset({"success", "db_query"})
-_dumps = orjson.dumps
+_dumps: Final = orjson.dumps
+_BEHIND_BRACE: Final = slice(1, None)  # one that is ready takes three quarters of the time

@@ -1,0 +1,262 @@
+"""
+A session's items as stored lines: where ``ei``, time and uid come in, and order is fixed.
+
+Nearly all batches hold the session's own events within one second. Their lines are put together by one
+`bytes.join` over ready pieces: numbers are not formatted but looked up, three digits at a time, and
+pieces that all lines share are repeated by C code. That is half of what one formatting call costs, which
+was half of one call a line. Events that bring everything are ready lines: they are only joined. All else
+is written line by line.
+
+``uid`` ends in the decimal digits of `ei`, so that one table of three digits serves both.
+"""
+
+from collections.abc import Sequence
+from io import BytesIO
+from operator import attrgetter
+from typing import Final
+
+from recordkit.container.chunks import Counts
+from recordkit.container.layout import MARK_END
+from recordkit.events.codec import decode_line
+from recordkit.events.ids import new_uid_prefix
+from recordkit.events.timestamps import format_second
+from recordkit.recorder.templates import AnyItem, Template, Way
+
+_NS: Final = 1_000_000_000
+_RUN: Final = 1000
+"""Numbers that share all but their last three digits: what one run of ready pieces covers."""
+_UID_COUNTS: Final = 10**12
+
+_EI: Final = [b'%03d,"time":"' % number for number in range(_RUN)]
+_FIRST_EI: Final = [b'%d,"time":"' % number for number in range(_RUN)]
+_MILLI: Final = [b".%03d" % number for number in range(_RUN)]
+_MICRO: Final = [b'%03dZ","uid":"' % number for number in range(_RUN)]
+_UID: Final = [b'%03d",' % number for number in range(_RUN)]
+_PIECES: Final = 9
+_counted: Final = attrgetter(*Counts.__slots__)
+
+
+class LineWriter:
+    """
+    Writes one session's lines; for one thread at a time.
+
+    Attributes:
+        next_ei: Of the next event that doesn't bring one.
+        started: Whether a ``db.session.start`` was written.
+        started_ns: Its time; None if it had none.
+        ended: Whether a ``db.session.end`` was written.
+    """
+
+    def __init__(self) -> None:
+        self.next_ei = 0
+        self.started = self.ended = False
+        self.started_ns: int | None = None
+        self._uid_prefix = new_uid_prefix().encode()
+        self._second_ns = 0
+        self._second = b"1970-01-01T00:00:00"
+        self._asked_ns: int | None = None
+        self._last_ns: int | None = None
+
+    def write(self, items: Sequence[AnyItem], out: BytesIO, counts: Counts) -> int:
+        """
+        Append the lines of *items* to *out* and count them; gives each the next ``ei`` where it has none.
+
+        Whatever comes up meanwhile, also a signal's exception, all of it is done or nothing.
+
+        Returns:
+            Where *out* ends now.
+        """
+        begin, counted, numbered = out.tell(), _counted(counts), (self.next_ei, self._last_ns, self._asked_ns)
+        try:
+            self._write(items, out, counts)
+            return out.tell()
+        except BaseException:
+            out.seek(begin)
+            for name, value in zip(Counts.__slots__, counted, strict=True):
+                setattr(counts, name, value)
+            self.next_ei, self._last_ns, self._asked_ns = numbered
+            raise
+
+    def _write(self, items: Sequence[AnyItem], out: BytesIO, counts: Counts) -> None:
+        if not items:
+            return
+        templates, times, lines, eis = zip(*items, strict=True)
+        kinds = set(templates)
+        ways = {kind.way for kind in kinds}
+        if len(ways) == 1 and all(kind.simple or kind.result for kind in kinds):
+            way = ways.pop()
+            if way is Way.OWN and self._write_own(templates, kinds, times, lines, out):
+                self._count_run(templates, kinds, times, counts, finest_ns=1000)
+                return
+            first = eis[0]
+            if way is Way.GIVEN and None not in times and first is not None:
+                count = len(eis)
+                if eis == tuple(range(first, first + count)):
+                    out.write(b"".join(lines))
+                    self.next_ei = first
+                    self._count_run(templates, kinds, times, counts)
+                    return
+        self._write_each(items, out, counts)
+
+    def _write_own(
+        self,
+        templates: tuple[Template, ...],
+        kinds: set[Template],
+        times: tuple[int, ...],
+        lines: tuple[bytes, ...],
+        out: BytesIO,
+    ) -> bool:
+        """
+        Write own events of one second; False if they are not.
+        """
+        base_ns = self._second_ns
+        if not base_ns <= times[0] < base_ns + _NS:
+            base_ns = self._at(times[0])
+        if min(times) < base_ns or max(times) >= base_ns + _NS:
+            return False
+        done, count = 0, len(lines)
+        while done < count:
+            high, low = divmod(self.next_ei + done, _RUN)
+            end = min(count, done + _RUN - low)
+            micros = [(time_ns - base_ns) // 1000 for time_ns in times[done:end]]
+            pieces = self._shared_pieces(templates[done:end], kinds, high)
+            pieces[1::_PIECES] = (_EI if high else _FIRST_EI)[low : low + end - done]
+            pieces[3::_PIECES] = [_MILLI[micro // 1000] for micro in micros]
+            pieces[4::_PIECES] = [_MICRO[micro % 1000] for micro in micros]
+            pieces[6::_PIECES] = _UID[low : low + end - done]
+            pieces[8::_PIECES] = lines[done:end]
+            out.write(b"".join(pieces))
+            done = end
+        return True
+
+    def _shared_pieces(self, templates: tuple[Template, ...], kinds: set[Template], high: int) -> list[bytes]:
+        """
+        Return the pieces of all lines, with those in place that don't differ from event to event of a kind.
+
+        Args:
+            templates: Of each line.
+            kinds: Which there are among them.
+            high: All digits of ``ei`` but the last three.
+        """
+        number = b"%d" % high if high else b""
+        uid = self._uid_prefix + b"%09d" % (high % (_UID_COUNTS // _RUN))
+        if len(kinds) == 1:
+            only = templates[0]
+            return [only.head + number, b"", self._second, b"", b"", uid, b"", only.body, b""] * len(templates)
+        heads = {kind: kind.head + number for kind in kinds}
+        pieces = [b"", b"", self._second, b"", b"", uid, b"", b"", b""] * len(templates)
+        pieces[0::_PIECES] = [heads[template] for template in templates]
+        pieces[7::_PIECES] = [template.body for template in templates]
+        return pieces
+
+    def _count_run(
+        self,
+        templates: tuple[Template, ...],
+        kinds: set[Template],
+        times: tuple[int, ...],
+        counts: Counts,
+        *,
+        finest_ns: int = 1,
+    ) -> None:
+        """
+        Count events numbered on from `next_ei`, and number on behind them.
+
+        Args:
+            templates: Of each event; `Template.simple` ones and results.
+            kinds: Which there are among them.
+            times: Of each event.
+            counts: Where to.
+            finest_ns: To which its line holds a time.
+        """
+        count, first = len(times), self.next_ei
+        counts.events += count
+        counts.cover(first, first + count - 1)
+        earliest, latest, last = min(times), max(times), times[-1]
+        counts.earliest_ns = min(counts.earliest_ns, earliest - earliest % finest_ns)
+        counts.latest_ns = max(counts.latest_ns, latest - latest % finest_ns)
+        if len(kinds) == 1 and templates[0].simple:
+            if templates[0].asks:
+                counts.queries += count
+                self._asked_ns = last - last % finest_ns
+        else:
+            for template, time_ns in zip(templates, times, strict=True):
+                if not template.plain:
+                    self._count(template, time_ns - time_ns % finest_ns, counts)
+        self._last_ns = last - last % finest_ns
+        self.next_ei = first + count
+
+    def _write_each(self, items: Sequence[AnyItem], out: BytesIO, counts: Counts) -> None:
+        ei = run_start = self.next_ei
+        last_ns = self._last_ns
+        earliest, latest = counts.earliest_ns, counts.latest_ns
+        lines: list[bytes] = []
+        for template, time_ns, line, given in items:
+            if given is not None and given != ei:
+                counts.cover(run_start, ei - 1)
+                ei = run_start = given
+            if template.own:
+                micro = (time_ns - self._second_ns) // 1000
+                if not 0 <= micro < 1_000_000:
+                    micro = (time_ns - self._at(time_ns)) // 1000
+                last_ns = self._second_ns + micro * 1000  # what the line says, not finer
+                time = self._second, micro
+                uid = self._uid_prefix, ei % _UID_COUNTS
+                lines.append(b'%b%d,"time":"%b.%06dZ","uid":"%b%012d",' % (template.head, ei, *time, *uid))
+                lines.append(template.body)
+                lines.append(line)
+            else:
+                if time_ns is not None:
+                    last_ns = time_ns
+                if template.way is Way.MIXED:
+                    lines.append(self._filled_in(template, ei))
+                lines.append(line)
+            ei += 1
+            if last_ns is not None:
+                earliest, latest = min(earliest, last_ns), max(latest, last_ns)
+            if not template.plain:
+                self._count(template, last_ns, counts)
+                if template.gap:
+                    counts.lost += _lost(line)
+        out.write(b"".join(lines))
+        counts.events += len(items)
+        counts.cover(run_start, ei - 1)
+        counts.earliest_ns, counts.latest_ns = earliest, latest
+        self.next_ei, self._last_ns = ei, last_ns
+
+    def _at(self, time_ns: int) -> int:
+        """
+        Make the second of *time_ns* the one whose text is ready; return when it began.
+        """
+        begin_ns = time_ns - time_ns % _NS
+        second = format_second(begin_ns // _NS).encode()
+        self._second_ns, self._second = begin_ns, second
+        return begin_ns
+
+    def _filled_in(self, template: Template, ei: int) -> bytes:
+        """
+        Return what stands before the item's line where the event brings some of the session's fields.
+        """
+        ei_field = b'"ei":%d,' % ei if template.puts_ei else b""
+        uid_field = b'"uid":"%b%012d",' % (self._uid_prefix, ei % _UID_COUNTS) if template.puts_uid else b""
+        return template.head + ei_field + uid_field
+
+    def _count(self, template: Template, time_ns: int | None, counts: Counts) -> None:
+        if template.query:
+            counts.queries += 1
+            self._asked_ns = time_ns
+        elif template.result and self._asked_ns is not None and time_ns is not None:
+            counts.longest_wait_ns = max(counts.longest_wait_ns, time_ns - self._asked_ns)
+            self._asked_ns = None
+        if template.error:
+            counts.errors += 1
+        if template.mark:
+            counts.marks |= template.mark
+            if template.mark == MARK_END:
+                self.ended = True
+            elif not self.started:
+                self.started, self.started_ns = True, time_ns
+
+
+def _lost(line: bytes) -> int:
+    lost = decode_line(line if line[:1] == b"{" else b"{" + line).get("count")
+    return lost if type(lost) is int and lost > 0 else 0
