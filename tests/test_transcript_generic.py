@@ -3,7 +3,7 @@ import pytest
 from recordkit.transcript import SegmentKind, for_protocol
 
 
-def say(*events, protocol="mysql"):
+def say(*events, protocol="other"):
     translator = for_protocol(protocol)
     return [(segment.kind.value, segment.text) for event in events for segment in translator.feed(event)]
 
@@ -23,17 +23,17 @@ TABLE = [
      [("start", 'Session started to database "shop" at an unknown time\n'), ("error", "ERROR: no access\n")]),
     ("end", {"event": "db.session.end", "time": "2026-07-20T20:30:00Z"},
      [("end", "\nSession ended at Mon Jul 20 20:30 UTC\n")]),
-    ("statement", query("SELECT 1"), [("statement", "\nmysql> SELECT 1\n")]),
+    ("statement", query("SELECT 1"), [("statement", "\nother> SELECT 1\n")]),
     ("statement of several lines", query("SELECT 1,\r\n  2 \n FROM t"),
-     [("statement", "\nmysql> SELECT 1,\n         2\n        FROM t\n")]),
+     [("statement", "\nother> SELECT 1,\n         2\n        FROM t\n")]),
     ("statement with parameters", query("SELECT ?, ?", db_query_parameters=["a\nb", None]),
-     [("statement", '\nmysql> SELECT ?, ?\n  parameters: ["a\\nb",null]\n')]),
+     [("statement", '\nother> SELECT ?, ?\n  parameters: ["a\\nb",null]\n')]),
     ("statement with an empty list of parameters", query("SELECT 1", db_query_parameters=[]),
-     [("statement", "\nmysql> SELECT 1\n")]),
+     [("statement", "\nother> SELECT 1\n")]),
     ("failed statement", query("x", event="db.session.query.failed", success=False, error="denied", message="ask"),
-     [("statement", "\nmysql> x\n"), ("error", "ERROR: denied\n  ask\n")]),
+     [("statement", "\nother> x\n"), ("error", "ERROR: denied\n  ask\n")]),
     ("error that says so itself", query("x", success=False, error="ERROR 1064: syntax", message="ERROR 1064: syntax"),
-     [("statement", "\nmysql> x\n"), ("error", "ERROR 1064: syntax\n")]),
+     [("statement", "\nother> x\n"), ("error", "ERROR 1064: syntax\n")]),
     ("result", result(), [("result", "OK\n")]),
     ("result with no row", result(affected_records=0), [("result", "OK (0 rows affected)\n")]),
     ("result with a row", result(affected_records=1), [("result", "OK (1 row affected)\n")]),
@@ -44,8 +44,16 @@ TABLE = [
      [("notice", '\n[k] a: 1, b: null, c: [1,{"d":"é"}], e: true, f:\n')]),
     ("text of several lines", {"event": "k", "query": "SELECT 1\nFROM t", "n": 1},
      [("notice", "\n[k] n: 1\n  query:\n    SELECT 1\n    FROM t\n")]),
-    ("kind that failed", {"event": "db.session.user.create", "success": False, "error": "no", "username": "u"},
-     [("error", "\n[db.session.user.create] success: false, error: no, username: u\n")]),
+    ("kind that failed", {"event": "db.session.new", "success": False, "error": "no", "path": "u"},
+     [("error", "\n[db.session.new] success: false, error: no, path: u\n")]),
+    ("user that was not created", {"event": "db.session.user.create", "success": False, "error": "no", "username": "u"},
+     [("error", '\n-- database user "u" could not be created: no --\n')]),
+    ("user created", {"event": "db.session.user.create", "success": True, "username": "u"},
+     [("notice", '\n-- database user "u" created --\n')]),
+    ("malformed packet", {"event": "db.session.malformed_packet", "payload": "AA=="},
+     [("notice", '\n-- malformed packet of 1 byte: "\\x00" --\n')]),
+    ("rows", result(affected_records=2, columns=[{"name": "id"}, {"name": "name"}], rows=[[1, "a"], [20, None]]),
+     [("result", "id | name\n---+-----\n 1 | a\n20 | NULL\nOK (2 rows affected)\n")]),
     ("kind without fields", {"event": "db.session.mysql.debug"}, [("notice", "\n[db.session.mysql.debug]\n")]),
     ("event without a kind", {"x": 1}, [("notice", "\n[event without a kind] x: 1\n")]),
     ("gap", {"event": "recordkit.gap", "from": 40, "to": 159, "count": 120, "reason": "overflow"},
@@ -61,7 +69,7 @@ def test_each_event_is_shown_in_the_plain_form(event, expected):
 
 def test_the_prompt_names_the_protocol():
     """The prompt is the protocol's name, or bare if there is none."""
-    assert say(query("PING"), protocol="redis") == [("statement", "\nredis> PING\n")]
+    assert say(query("PING"), protocol="duckdb") == [("statement", "\nduckdb> PING\n")]
     assert say(query("PING"), protocol=None) == [("statement", "\n> PING\n")]
 
 

@@ -48,7 +48,13 @@ def end(**fields):
 
 def transcript(*events):
     translator = for_protocol("postgres")
-    return "".join(segment.text for event in events for segment in translator.feed(event))
+    return "".join(one.text for event in events for one in translator.feed(event) if not one.aside)
+
+
+def asides(*events):
+    translator = for_protocol("postgres")
+    found = [one for event in events for one in translator.feed(event) if one.aside]
+    return [(one.kind.value, one.severity.value, one.text) for one in found]
 
 
 def test_the_session_of_the_design_prints_as_the_design_says():
@@ -180,6 +186,78 @@ def test_a_result_always_follows_its_statement(events):
     kinds = [SegmentKind.NOTICE]
     for segment in translate([start(), *events]):
         assert segment.text.endswith("\n")
+        if segment.aside:
+            continue
         if segment.kind is SegmentKind.RESULT:
             assert kinds[-1] is SegmentKind.STATEMENT
         kinds.append(segment.kind)
+
+
+ASIDES = [
+    ("start that failed", [start(success=False, error="no route", message="to the host")], [("error", "error", "ERROR: no route\n  to the host\n")]),
+    ("failed query", [query("x", event="db.session.query.failed", success=False, error="access denied")], [("error", "error", "ERROR: access denied\n")]),
+    ("parameters of a query", [query("x", db_query_parameters=["a", None])], [("notice", "info", '-- parameters: ($1 = "a", $2 = NULL) --\n')]),
+    ("more about a failed result", [query("x"), result(success=False, error="boom", message="a\nb")], [("notice", "info", "-- a\\nb --\n")]),
+    ("result nobody asked for", [result(affected_records=2)], [("result", "info", "SUCCESS\n(2 rows affected)\n")]),
+    ("error nobody asked for", [parse("", "x"), result(success=False, error="syntax")], [("notice", "info", '-- parse "": x --\n'), ("error", "error", "syntax\n")]),
+    ("parse", [parse("s", "SELECT $1\nFROM t")], [("notice", "info", '-- parse "s": SELECT $1\\nFROM t --\n')]),
+    ("parse of a long text", [parse("s", "x" * 5000)], [("notice", "info", f'-- parse "s": {"x" * 199}… --\n')]),
+    ("bind", [bind("s", "p", ["a", None])], [("notice", "info", '-- bind "p" to "s" ($1 = "a", $2 = NULL) --\n')]),
+    ("close of a statement", [{"event": CLOSE, "statement_name": "s", "portal_name": ""}], [("notice", "info", '-- close "s" --\n')]),
+    ("close of the unnamed", [{"event": CLOSE}], [("notice", "info", '-- close "" --\n')]),
+    ("execute of an unknown portal", [execute("p")], [("statement", "warning", '-- execute "p": nothing that is known was bound to it --\n')]),
+    ("function call", [{"event": "db.session.postgres.function", "function_oid": 1598, "function_args": ["a", "b"]}], [("statement", "info", '-- function call: oid 1598("a", "b") --\n')]),
+    ("user created", [{"event": "db.session.user.create", "username": "u", "roles": ["reader", "writer"], "success": True}], [("notice", "info", '\n-- database user "u" created, roles: reader, writer --\n')]),
+    ("user not created", [{"event": "db.session.user.create", "username": "u", "success": False, "error": "role exists", "message": "drop it"}], [("error", "error", '\n-- database user "u" could not be created: role exists: drop it --\n')]),
+    ("user deactivated", [{"event": "db.session.user.deactivate", "username": "u", "delete": False, "success": True}], [("notice", "info", '\n-- database user "u" deactivated --\n')]),
+    ("user deleted", [{"event": "db.session.user.deactivate", "username": "u", "delete": True, "success": True}], [("notice", "info", '\n-- database user "u" deleted --\n')]),
+    ("permissions", [{"event": "db.session.permissions.update", "permission_summary": [{"permission": "SELECT", "counts": {"table": 3, "view": 1}}, {"permission": "INSERT", "counts": {"table": 3}}], "affected_object_counts": {"table": 3}}],
+     [("notice", "info", "\n-- permissions updated: SELECT (table: 3, view: 1); INSERT (table: 3); affected objects (table: 3) --\n")]),
+    ("no permissions", [{"event": "db.session.permissions.update", "permission_summary": None}], [("notice", "info", "\n-- permissions updated: none --\n")]),
+    ("malformed packet", [{"event": "db.session.malformed_packet", "payload": "UQAAAARhIg=="}], [("notice", "warning", '\n-- malformed packet of 7 bytes: "Q\\x00\\x00\\x00\\x04a"" --\n')]),
+    ("malformed packet of many bytes", [{"event": "db.session.malformed_packet", "payload": "QUFB" * 1000}], [("notice", "warning", f'\n-- malformed packet of 3000 bytes: "{"A" * 256}"… --\n')]),
+    ("malformed packet that was not recorded", [{"event": "db.session.malformed_packet"}], [("notice", "warning", "\n-- malformed packet --\n")]),
+    ("malformed packet that is no base64", [{"event": "db.session.malformed_packet", "payload": "?!"}], [("notice", "warning", "\n-- malformed packet: ?! --\n")]),
+    ("kind nobody knows", [{"event": "db.session.new", "x": 1}], [("notice", "info", "\n[db.session.new] x: 1\n")]),
+    ("what has its place in the text", [start(), query("x"), result(), parse("", "y"), end()], [("notice", "info", '-- parse "": y --\n')]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "expected"), [row[1:] for row in ASIDES], ids=[row[0] for row in ASIDES])
+def test_what_tsh_play_leaves_out_is_an_aside(events, expected):
+    """Row by row: what is shown beside the exact text, with its kind and severity."""
+    assert asides(*events) == expected
+
+
+def test_recorded_rows_stand_before_the_exact_text():
+    """A result with rows prints them as psql does, then what it prints without them; and says if there were more."""
+    columns = [{"name": "id", "type": "int4"}, {"name": "name", "type": "text"}]
+    rows = result(affected_records=2, columns=columns, rows=[["1", "Phone"], ["20", None]])
+    table = " id | name  \n----+-------\n  1 | Phone\n 20 | \n"
+    assert transcript(query("SELECT 1"), rows) == f"{COMMAND}{table}SUCCESS\n(2 rows affected)\n"
+    cut = rows | {"rows_truncated": True}
+    notice = "(2 rows shown, more were not recorded)\n"
+    assert transcript(query("SELECT 1"), cut) == f"{COMMAND}{table}{notice}SUCCESS\n(2 rows affected)\n"
+
+
+def test_severity_says_what_failed_and_what_is_missing():
+    """Failed statements and results are errors, a gap is a warning, and neither a gap nor a result is an aside."""
+    gap = {"event": "recordkit.gap", "count": 2}
+    events = [query("x", success=False, error="e"), result(success=False, error="e"), query("y"), result(), gap]
+    said = [(one.kind.value, one.severity.value) for one in translate([start(), *events]) if not one.aside]
+    assert said == [
+        ("start", "info"), ("statement", "error"), ("error", "error"), ("statement", "info"), ("result", "info"),
+        ("notice", "warning"),
+    ]  # fmt: skip
+
+
+def test_statements_without_end_are_forgotten():
+    """After any number of prepared statements only the newest are known by their text; the others show their names."""
+    translator = for_protocol("postgres")
+    for number in range(30_000):
+        translator.feed(parse(f"s{number}", "x" * 1000))
+        translator.feed(bind(f"s{number}", f"p{number}", ["y" * 1000]))
+    (newest,) = translator.feed(execute("p29999"))
+    (oldest,) = translator.feed(execute("p0"))
+    assert newest.text == f'\npostgres=> {"x" * 1000} ($1 = "{"y" * 1000}")\n'
+    assert oldest.aside

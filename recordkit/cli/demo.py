@@ -8,7 +8,8 @@ import click
 from click.core import ParameterSource
 
 from recordkit.cli.app import App, examples, pass_app
-from recordkit.cli.demo_sessions import SESSIONS, DemoSession
+from recordkit.cli.demo_sessions import SESSIONS
+from recordkit.cli.demo_steps import DemoSession
 from recordkit.clock import ManualClock
 from recordkit.recorder import Recorder
 from recordkit.store import open_store

@@ -1,86 +1,11 @@
 """
-The sessions that `recordkit demo` records: one evening of a small company.
+The sessions that `recordkit demo` records: one evening of a small company, and the night after.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from recordkit.events import parse_time
-from recordkit.recorder import RecordingSession
-
-Step = Callable[[RecordingSession], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoSession:
-    """
-    One session.
-
-    Attributes:
-        start: When it starts, RFC 3339.
-        steps: What happens, each with its seconds since the start.
-        end_s: When it ends, in seconds since the start; None: its connection breaks after the last step.
-    """
-
-    sid: str
-    start: str
-    user: str
-    db_service: str
-    db_protocol: str
-    db_type: str = "self-hosted"
-    db_name: str | None = None
-    db_user: str
-    steps: tuple[tuple[float, Step], ...]
-    end_s: float | None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def start_ns(self) -> int:
-        """
-        When it starts, in nanoseconds since the Unix epoch.
-        """
-        return parse_time(self.start)
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """
-        The fields that all its events have.
-        """
-        names = ("user", "db_service", "db_protocol", "db_type", "db_name", "db_user")
-        values = {name: getattr(self, name) for name in names}
-        uri = f"{self.db_service}.example.com:{_PORTS[self.db_protocol]}"
-        given = {"cluster_name": "teleport.example.com", "db_uri": uri} | values | self.extra
-        return {name: value for name, value in given.items() if value is not None}
-
-
-_PORTS: Final = {"postgres": 5432, "mysql": 3306, "mongodb": 27017, "redis": 6379, "sqlserver": 1433}
-
-
-def _query(sql: str, parameters: list[Any] | None = None, **fields: Any) -> Step:
-    return partial(_say_query, sql=sql, parameters=parameters, fields=fields)
-
-
-def _say_query(session: RecordingSession, *, sql: str, parameters: list[Any] | None, fields: dict[str, Any]) -> None:
-    session.query(sql, parameters, **fields)
-
-
-def _result(affected_records: int | None = None, **fields: Any) -> Step:
-    return partial(_say_result, affected_records=affected_records, fields=fields)
-
-
-def _say_result(session: RecordingSession, *, affected_records: int | None, fields: dict[str, Any]) -> None:
-    session.result(affected_records=affected_records, **fields)
-
-
-def _emit(kind: str, **fields: Any) -> Step:
-    return partial(_say_event, event={"event": f"db.session.{kind}"} | fields)
-
-
-def _say_event(session: RecordingSession, *, event: dict[str, Any]) -> None:
-    session.emit(event)
-
+from recordkit.cli.demo_night import NIGHT
+from recordkit.cli.demo_steps import DemoSession, emit, query, result
 
 _POSTGRES: Final = DemoSession(
     sid="307b49d6-56c7-4d20-8cf0-5bc5348a7101",
@@ -91,10 +16,10 @@ _POSTGRES: Final = DemoSession(
     db_name="postgres",
     db_user="alice",
     steps=(
-        (12.5, _query("SELECT * FROM products;")),
-        (12.512, _result(10)),
-        (95.0, _query("INSERT INTO products (name, price) VALUES ('Phone', 150.00);")),
-        (95.003, _result(success=False, error="ERROR: permission denied for table products (SQLSTATE 42501)")),
+        (12.5, query("SELECT * FROM products;")),
+        (12.512, result(10)),
+        (95.0, query("INSERT INTO products (name, price) VALUES ('Phone', 150.00);")),
+        (95.003, result(success=False, error="ERROR: permission denied for table products (SQLSTATE 42501)")),
     ),
     end_s=1800.0,
 )
@@ -110,7 +35,7 @@ _PREPARED: Final = DemoSession(
     steps=(
         (
             0.2,
-            _emit(
+            emit(
                 "postgres.statements.parse",
                 statement_name="find_order",
                 query="SELECT o.id, o.total\nFROM orders o\nWHERE o.customer = $1 AND o.placed > $2",
@@ -118,32 +43,32 @@ _PREPARED: Final = DemoSession(
         ),
         (
             0.21,
-            _emit(
+            emit(
                 "postgres.statements.bind",
                 statement_name="find_order",
                 portal_name="",
                 parameters=["4711", "2026-07-01"],
             ),
         ),
-        (0.22, _emit("postgres.statements.execute", portal_name="")),
-        (0.24, _result(3)),
+        (0.22, emit("postgres.statements.execute", portal_name="")),
+        (0.24, result(3)),
         (
             4.0,
-            _emit(
+            emit(
                 "postgres.statements.bind",
                 statement_name="find_order",
                 portal_name="",
                 parameters=["O'Brien", "2026-07-01"],
             ),
         ),
-        (4.01, _emit("postgres.statements.execute", portal_name="")),
+        (4.01, emit("postgres.statements.execute", portal_name="")),
         (
             4.02,
-            _result(success=False, error='ERROR: invalid input syntax for type integer: "O\'Brien" (SQLSTATE 22P02)'),
+            result(success=False, error='ERROR: invalid input syntax for type integer: "O\'Brien" (SQLSTATE 22P02)'),
         ),
-        (9.0, _query("UPDATE orders SET shipped = now() WHERE id = 90125;")),
-        (9.1, _result(1)),
-        (9.5, _emit("postgres.statements.close", statement_name="find_order", portal_name="")),
+        (9.0, query("UPDATE orders SET shipped = now() WHERE id = 90125;")),
+        (9.1, result(1)),
+        (9.5, emit("postgres.statements.close", statement_name="find_order", portal_name="")),
     ),
     end_s=10.0,
 )
@@ -157,20 +82,20 @@ _MYSQL: Final = DemoSession(
     db_name="crm",
     db_user="carol",
     steps=(
-        (1.0, _emit("mysql.init_db", schema_name="crm")),
-        (5.5, _query("SELECT id, email FROM customers\n WHERE country = 'DE'\n LIMIT 20")),
-        (31.0, _emit("mysql.statements.prepare", query="UPDATE customers SET email = ? WHERE id = ?")),
-        (31.2, _emit("mysql.statements.execute", statement_id=1, parameters=["jo@example.com", "42"])),
+        (1.0, emit("mysql.init_db", schema_name="crm")),
+        (5.5, query("SELECT id, email FROM customers\n WHERE country = 'DE'\n LIMIT 20")),
+        (31.0, emit("mysql.statements.prepare", query="UPDATE customers SET email = ? WHERE id = ?")),
+        (31.2, emit("mysql.statements.execute", statement_id=1, parameters=["jo@example.com", "42"])),
         (
             60.0,
-            _query(
+            query(
                 "DROP TABLE customers",
                 success=False,
                 error="access to database denied",
                 message="carol may not drop tables",
             ),
         ),
-        (61.0, _emit("mysql.statements.close", statement_id=1)),
+        (61.0, emit("mysql.statements.close", statement_id=1)),
     ),
     end_s=62.0,
 )
@@ -186,11 +111,11 @@ _MONGODB: Final = DemoSession(
     steps=(
         (
             0.5,
-            _query('{"find": "products","filter": {"price": {"$gt": {"$numberInt":"100"}}},"limit": 5,"$db": "shop"}'),
+            query('{"find": "products","filter": {"price": {"$gt": {"$numberInt":"100"}}},"limit": 5,"$db": "shop"}'),
         ),
         (
             20.0,
-            _query(
+            query(
                 '{"update": "products","updates": [{"q": {"sku": "A-1"},"u": {"$set": {"stock": 0}}}],"$db": "shop"}'
             ),
         ),
@@ -206,13 +131,11 @@ _REDIS: Final = DemoSession(
     db_protocol="redis",
     db_user="default",
     steps=(
-        (0.1, _query("SET session:42 active EX 3600")),
-        (0.2, _query("KEYS session:*")),
+        (0.1, query("SET session:42 active EX 3600")),
+        (0.2, query("KEYS session:*")),
         (
             0.9,
-            _query(
-                "FLUSHALL", success=False, error="NOPERM this user has no permissions to run the 'flushall' command"
-            ),
+            query("FLUSHALL", success=False, error="NOPERM this user has no permissions to run the 'flushall' command"),
         ),
     ),
     end_s=1.0,
@@ -228,10 +151,10 @@ _SQLSERVER: Final = DemoSession(
     db_name="ledger",
     db_user="dave@example.com",
     steps=(
-        (2.0, _query("SELECT TOP 10 * FROM dbo.Invoices WHERE Paid = 0")),
+        (2.0, query("SELECT TOP 10 * FROM dbo.Invoices WHERE Paid = 0")),
         (
             8.0,
-            _emit(
+            emit(
                 "sqlserver.rpc_request",
                 proc_name="sp_executesql",
                 parameters=["UPDATE dbo.Invoices SET Paid = 1 WHERE Id = @id", "@id int", "1009"],
@@ -250,10 +173,10 @@ _INTERRUPTED: Final = DemoSession(
     db_name="shop",
     db_user="bob",
     steps=(
-        (3.0, _query("BEGIN;")),
-        (3.01, _result(0)),
-        (15.0, _query("DELETE FROM orders WHERE placed < '2020-01-01';")),
-        (17.5, _result(48211)),
+        (3.0, query("BEGIN;")),
+        (3.01, result(0)),
+        (15.0, query("DELETE FROM orders WHERE placed < '2020-01-01';")),
+        (17.5, result(48211)),
     ),
     end_s=None,
 )
@@ -268,13 +191,15 @@ _HOSTILE: Final = DemoSession(
     db_user="mallory",
     steps=(
         # clear the screen, set the window's title, write the clipboard: all shown when it is played, never sent
-        (1.0, _query("SELECT 'nothing to see'; -- \x1b[2J\x1b[H\x1b]0;all is well\x07\x1b]52;c;cm0gLXJmIH4=\x07")),
-        (1.1, _result(1)),
+        (1.0, query("SELECT 'nothing to see'; -- \x1b[2J\x1b[H\x1b]0;all is well\x07\x1b]52;c;cm0gLXJmIH4=\x07")),
+        (1.1, result(1)),
         # what is read here is not what runs: text that is displayed from right to left
-        (5.0, _query("DELETE FROM users WHERE name = 'x\u202e\u2066' -- only one row \u2069\u2066' OR true --\u2069")),
-        (5.2, _result(success=False, error="ERROR: permission denied for table users (SQLSTATE 42501)")),
+        (5.0, query("DELETE FROM users WHERE name = 'x\u202e\u2066' -- only one row \u2069\u2066' OR true --\u2069")),
+        (5.2, result(success=False, error="ERROR: permission denied for table users (SQLSTATE 42501)")),
     ),
     end_s=6.0,
 )
 
-SESSIONS: Final = (_POSTGRES, _PREPARED, _MYSQL, _MONGODB, _REDIS, _SQLSERVER, _INTERRUPTED, _HOSTILE)
+EVENING: Final = (_POSTGRES, _PREPARED, _MYSQL, _MONGODB, _REDIS, _SQLSERVER, _INTERRUPTED, _HOSTILE)
+
+SESSIONS: Final = EVENING + NIGHT

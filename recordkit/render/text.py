@@ -9,9 +9,9 @@ from recordkit.transcript import Segment, SessionTranslator, Translator
 
 def segment_bytes(segment: Segment) -> bytes:
     """
-    Return the lines of *segment*, safe for a terminal, in UTF-8.
+    Return the lines of *segment*, safe for a terminal, in UTF-8; none of an aside, which plain text leaves out.
     """
-    return safe_text(segment.text).encode()
+    return b"" if segment.aside else safe_text(segment.text).encode()
 
 
 class TextRenderer:

@@ -2,6 +2,7 @@
 What a transcript is made of: pieces of text, each with its kind, its moment and its event.
 """
 
+import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, Self
@@ -83,18 +84,26 @@ class Delays:
     def __init__(self) -> None:
         self._start_ns: int | None = None
         self._last_ns = 0
+        self.moment_ns: int | None = None
+        """The last event's own time, nanoseconds since the Unix epoch; None if it had no usable one."""
 
     def measure(self, event: Event) -> int:
         """
         Return the delay of *event* in nanoseconds, >= 0.
         """
-        time_ns = event_time_ns(event)
+        self.moment_ns = time_ns = event_time_ns(event)
         if time_ns is None:
             return self._last_ns
         if self._start_ns is None:
             self._start_ns = time_ns
         self._last_ns = max(0, time_ns - self._start_ns)
         return self._last_ns
+
+    def fork(self) -> Self:
+        """
+        Return a measure in the same state that goes on by itself.
+        """
+        return copy.copy(self)
 
 
 def event_time_ns(event: Event) -> int | None:
