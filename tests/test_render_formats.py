@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recordkit.errors import InvalidEventError
-from recordkit.render import Format, renderer_for
+from recordkit.render import Format, renderer_for, yaml_stream
 from recordkit.render.control_chars import is_safe
 from recordkit.render.text import TextRenderer
 from recordkit.transcript import for_protocol
@@ -119,6 +119,36 @@ def test_a_json_array_without_its_end_does_not_parse(end):
     cut = renderer.begin() + b"".join(renderer.write({"ei": ei}) for ei in range(end))
     with pytest.raises(json.JSONDecodeError):
         json.loads(cut)
+
+
+PLAIN = st.text(st.sampled_from("abcXYZ019 _./@=:#;,*+-?!&|<>%`\"'{}[]()~^$\\"), max_size=12)
+
+
+@given(
+    st.dictionaries(
+        PLAIN | TRICKY | st.text("ab", min_size=90, max_size=140),
+        PLAIN | TRICKY | TEXT | st.uuids().map(str) | st.datetimes().map(lambda time: time.isoformat() + "Z")
+        | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.lists(PLAIN, max_size=2),
+        max_size=4,
+    )
+)  # fmt: skip
+@example(
+    {"db_uri": "aurora.rds:5432", "time": "2026-07-20T20:00:00.1Z", "a": "x: y", "b": "x #y", "c": "x:", "yes": "Null"}
+)
+def test_yaml_without_the_dumper_is_what_the_dumper_writes(event):
+    """The short way for plain fields gives the same bytes as the library does for the whole event."""
+    assert rendered("yaml", [event]) == yaml_stream._dumped(event)
+
+
+def test_most_fields_need_no_dumper(monkeypatch):
+    """The fields of an ordinary event are written at once."""
+    event = {
+        "ei": 3, "event": "db.session.query", "uid": "00112233-4455-4677-8899-aabbccddeeff", "time": "2026-07-20T20:00:00.5Z",
+        "db_uri": "aurora.rds.amazonaws.com:5432", "db_query": "UPDATE t SET a = a + 1 WHERE b = 'x';", "success": True,
+        "user": "alice@example.com", "error": None,
+    }  # fmt: skip
+    monkeypatch.setattr(yaml_stream, "_dumped", lambda fields: pytest.fail(str(fields)))
+    assert yaml.safe_load(rendered("yaml", [event])) == event
 
 
 def test_yaml_is_readable():

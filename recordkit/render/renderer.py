@@ -17,6 +17,8 @@ class Format(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     YAML = "yaml"
+    ASCIICAST = "asciicast"
+    HTML = "html"
 
 
 class Renderer(Protocol):

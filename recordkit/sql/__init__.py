@@ -1,0 +1,3 @@
+"""
+SQL text: coloured, formatted, told apart; nothing here can fail or hang, whatever the text is.
+"""
