@@ -19,7 +19,10 @@ from cli_run import (
     run,
     sealed,
 )
+from recordings import recording_bytes
+from recordkit.cli.interactive import read_time
 from recordkit.container import open_recording
+from recordkit.render import Format
 from recordkit.render.control_chars import is_safe
 
 DESIGN = """\
@@ -41,7 +44,7 @@ def events_of(path):
         return list(recording.events())
 
 
-@pytest.mark.parametrize("argv", [[], ["--format", "text"], ["--format", "interactive"]])
+@pytest.mark.parametrize("argv", [[], ["--format", "text"]])
 @pytest.mark.parametrize("terminal", [False, True])
 def test_the_session_of_the_design_plays_as_the_design_says(argv, terminal, tmp_path):
     """Text is exact, and the same on a terminal."""
@@ -220,3 +223,50 @@ def test_a_real_terminal_gets_the_text(tmp_path):
     assert done.returncode == 0
     assert b"shop=> SELECT 'nothing to see'; -- \\x1b[2J" in output
     assert is_safe(output.decode().replace("\r\n", "\n"))
+
+
+def test_the_player_needs_somebody_at_the_keyboard(tmp_path):
+    """Asked for by name without a terminal on both sides, it is refused with a hint; unasked, there is text."""
+    store = demo_store(tmp_path)
+    for terminal in (False, True):  # the test's standard input is no terminal
+        result = run("play", "307b", "--format", "interactive", store=store, terminal=terminal)
+        assert (result.code, result.raw) == (2, b"")
+        assert "--format text" in result.err
+
+
+def test_every_format_that_can_be_rendered_can_be_asked_for(tmp_path):
+    """`--format` takes what `recordkit.render` has, and gives what it makes."""
+    store = demo_store(tmp_path)
+    for form in Format:
+        result = run("play", "307b", "--format", form.value, store=store)
+        assert result.code == 0, form
+        assert b"SELECT * FROM products" in result.raw.replace(b"\\u0020", b" "), form
+
+
+@pytest.mark.parametrize(
+    ("text", "delay_s"),
+    [
+        ("90", 90), ("1:30", 90), ("2m", 120), ("20:15", 1215), ("20:15Z", 900), ("20:15:00", 900), ("20:15:00.5Z", 900.5),
+        ("2026-07-20T20:01:00Z", 60), ("2026-07-20 20:01", 60), ("2026-07-20", 0), ("3h", 10800), ("19:00:00", 68400),
+    ],
+)  # fmt: skip
+def test_people_say_times_in_their_way(text, delay_s):
+    """Delays, times of day while the session was on, and whole moments mean what they seem to."""
+    start_ns = 1_784_577_600 * 10**9  # 20:00, and the session takes half an hour
+    assert read_time(text, start_ns=start_ns, duration_ns=1800 * 10**9) == delay_s * 10**9
+
+
+@pytest.mark.parametrize("text", ["soon", "19:00Z", "2026-13-01", "-5", ""])
+def test_what_is_no_time_is_said_to_be_none(text):
+    """Other text, and times of day when the session was not on, are refused in words."""
+    with pytest.raises(ValueError, match=r"expected|not on"):
+        read_time(text, start_ns=1_784_577_600 * 10**9, duration_ns=1800 * 10**9)
+
+
+def test_a_carriage_return_does_not_cut_a_line(tmp_path):
+    """Only line feeds part events: one whose line has raw separators of other kinds is followed whole."""
+    path = tmp_path / f"{FIRST}.jsonl.zst"
+    line = '{"event":"db.session.query","db_protocol":"mysql","db_query":"SELECT \x85\u2028 1"}\n'.encode()
+    chunks = [[json.loads(line)]]
+    path.write_bytes(recording_bytes(chunks, sealed=True))
+    assert "SELECT \\x85\\u2028 1" in run("play", path, "--follow", "--format", "text").out

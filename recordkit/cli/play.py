@@ -12,23 +12,28 @@ import click
 from recordkit.cli.app import App, complete_recording, examples, pass_app, reopen
 from recordkit.cli.follow import followed
 from recordkit.cli.forms import delay_s
+from recordkit.cli.interactive import can_interact, play_interactively
 from recordkit.clock import Clock
 from recordkit.container import Recording, State
 from recordkit.events import Event, decode_line
-from recordkit.render import renderer_for
+from recordkit.playback import Playhead
+from recordkit.render import Format, renderer_for
 from recordkit.render.control_chars import safe_json
 from recordkit.render.text import segment_bytes
 from recordkit.transcript import SessionTranslator
 
+INTERACTIVE: Final = "interactive"
 IDLE_S: Final = 0.5
 """Longest pause with --skip-idle alone, as in Teleport's player."""
 
 EPILOG = examples(
-    ("recordkit play 307b", "as the person saw it"),
+    ("recordkit play 307b", "the player; ? for keys"),
+    ("recordkit play 307b --format text", "all at once"),
     ("recordkit play 307b --speed 16 --skip-idle=0.1", "in its time, faster"),
     ("recordkit play 307b --start 1:30", "without the first 90 s"),
     ("recordkit play 307b --format jsonl | grep 42501", "as JSON Lines"),
     ("recordkit play 307b --format json > session.json", "one array"),
+    ("recordkit play 307b --format html > page.html", "to mail"),
     ("recordkit play --follow 307b", "while it goes on"),
 )
 
@@ -65,8 +70,8 @@ class _PlayCommand(click.Command):
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["interactive", "text", "json", "jsonl", "yaml"]),
-    help="Default: interactive on a terminal, else text. Until there is a player, interactive is text.",
+    type=click.Choice([INTERACTIVE, *(form.value for form in Format)]),
+    help="Default: interactive on a terminal, else text.",
 )
 @click.option(
     "--start", callback=_read_delay, metavar="DELAY", default="0", help="From so long after the start: 90, 1:30, 2m."
@@ -76,7 +81,7 @@ class _PlayCommand(click.Command):
     type=click.FloatRange(0.25, 16),
     callback=_finite,
     metavar="FACTOR",
-    help="Text on a terminal: in the session's time, 0.25 to 16 times as fast.",
+    help="On a terminal: in the session's time, 0.25 to 16 times as fast. Text without it comes at once.",
 )
 @click.option(
     "--skip-idle",
@@ -85,21 +90,42 @@ class _PlayCommand(click.Command):
     metavar="[=SECONDS]",
     help=f"The same, with pauses cut to so much; alone: {IDLE_S}.",
 )
-@click.option("--follow", is_flag=True, help="Go on while the session does; text and jsonl.")
+@click.option(
+    "--slow",
+    type=click.FloatRange(min=0),
+    callback=_finite,
+    metavar="SECONDS",
+    default=1.0,
+    help="What the player's keys s and S take for slow; 1 unless given.",
+)
+@click.option("--follow", is_flag=True, help="Go on while the session does; interactive, text and jsonl.")
 @pass_app
 def command(
-    app: App, *, name: str, form: str | None, start: float, speed: float | None, skip_idle: float | None, follow: bool
+    app: App,
+    *,
+    name: str,
+    form: str | None,
+    start: float,
+    speed: float | None,
+    skip_idle: float | None,
+    slow: float,
+    follow: bool,
 ) -> int:
     """
     Show what happened in a session, as the person saw it.
 
-    Text is printed at once; --speed or --skip-idle print it on a terminal as it came. Controls in
-    statements are shown, not sent: no recording can take over the terminal. Damage: what is sound
-    before it is printed, then the exit code is 3.
+    On a terminal it is a player: space, arrows, / to search, e for errors, ? for all keys. Text is
+    printed at once; --speed or --skip-idle print it on a terminal as it came. Controls in statements
+    are shown, not sent: no recording can take over the terminal. Damage: what is sound before it is
+    printed, then the exit code is 3.
     """
-    form = "text" if form in (None, "interactive") else form
-    if follow and form not in ("text", "jsonl"):
-        raise click.UsageError("--follow goes with --format text or jsonl: the others have an end")
+    interacting = can_interact(app)
+    if form is None:
+        form = INTERACTIVE if interacting else Format.TEXT
+    if form == INTERACTIVE and not interacting:
+        raise click.UsageError("--format interactive needs a terminal as keyboard and screen; try --format text")
+    if follow and form not in (INTERACTIVE, Format.TEXT, Format.JSONL):
+        raise click.UsageError("--follow goes with --format interactive, text or jsonl: the others have an end")
     if follow and start:
         raise click.UsageError("--follow and --start exclude each other")
     timed = speed is not None or skip_idle is not None
@@ -107,6 +133,12 @@ def command(
         Pace(app.clock, speed=speed or 1.0, idle_s=skip_idle, start_s=start) if timed and app.out.is_terminal else None
     )
     with app.open(name) as recording:
+        if form == INTERACTIVE:
+            code = play_interactively(
+                app, recording, start_s=start, speed=speed or 1.0, idle_s=skip_idle, slow_s=slow, follow=follow
+            )
+            _tell_now(app, recording)
+            return code
         runs = followed(recording, clock=app.clock, idle=app.out.flush) if follow else None
         if form == "text":
             _write_text(app, _events_of(runs) if runs is not None else recording.events(), start_s=start, pace=pace)
@@ -119,38 +151,37 @@ def command(
         if not follow:
             _tell(app, recording)
             return 0
-        try:
-            now = reopen(recording)
-        except FileNotFoundError:
-            app.err.complain("the recording was removed")
-            return 0
-        with now:
-            _tell(app, now)
+        _tell_now(app, recording)
     return 0
 
 
 class Pace:
     """
-    Waits as long as the session did between two moments, or less.
+    Waits until a moment of the session is due, by a `Playhead`.
     """
 
     def __init__(self, clock: Clock, *, speed: float, idle_s: float | None, start_s: float) -> None:
         self._clock = clock
-        self._speed = speed
-        self._idle_s = idle_s
-        self._last_ns = round(start_s * 1e9)
+        self._head = Playhead(
+            position_ns=round(start_s * 1e9),
+            since_ns=self._now_ns(),
+            playing=True,
+            speed=speed,
+            idle_ns=None if idle_s is None else round(idle_s * 1e9),
+        )
         self._never = threading.Event()
 
     def wait(self, delay_ns: int) -> None:
         """
         Wait for the moment *delay_ns* after the session's start.
         """
-        wait_s = (delay_ns - self._last_ns) / 1e9 / self._speed
-        if self._idle_s is not None:
-            wait_s = min(wait_s, self._idle_s)
-        self._last_ns = max(self._last_ns, delay_ns)
-        if wait_s > 0:
-            self._clock.wait(self._never, wait_s)
+        wait_ns = self._head.due_in_ns(delay_ns, now_ns=self._now_ns())
+        if wait_ns:
+            self._clock.wait(self._never, wait_ns / 1e9)
+        self._head = self._head.reached(delay_ns, now_ns=self._now_ns())
+
+    def _now_ns(self) -> int:
+        return round(self._clock.monotonic() * 1e9)
 
 
 def _write_text(app: App, events: Iterable[Event], *, start_s: float, pace: Pace | None) -> None:
@@ -177,7 +208,17 @@ def _write(app: App, form: str, events: Iterable[Event]) -> None:
 
 def _events_of(runs: Iterable[bytes]) -> Iterator[Event]:
     for run in runs:
-        yield from map(decode_line, run.splitlines())
+        yield from map(decode_line, run.split(b"\n")[:-1])
+
+
+def _tell_now(app: App, recording: Recording) -> None:
+    try:
+        now = reopen(recording)
+    except FileNotFoundError:
+        app.err.complain("the recording was removed")
+        return
+    with now:
+        _tell(app, now)
 
 
 def _tell(app: App, recording: Recording) -> None:

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from recordkit.container.agreement import Agreement
 from recordkit.container.damage import Damage, damage_of, index_damage
 from recordkit.container.frames import Decompressor
-from recordkit.container.header import read_header
+from recordkit.container.header import Header, read_header
 from recordkit.container.index import Index, index_offset, read_bounds, read_index
 from recordkit.container.layout import (
     CHUNK,
@@ -39,6 +39,7 @@ from recordkit.container.layout import (
     entry_of,
     unpack_chunk_header,
 )
+from recordkit.container.line_count import line_count
 from recordkit.container.source import ByteSource
 from recordkit.errors import (
     BadMagicError,
@@ -55,7 +56,7 @@ _MAX_CHUNK_HEADER: Final = 4096
 """A chunk header's payload; 132 bytes today, the rest is room for later writers."""
 _SEARCH_BLOCK: Final = 1024 * 1024
 _END: Final = SEEKABLE_FOOTER_MAGIC.to_bytes(4, "little")
-_CANDIDATE: Final = re.compile(
+CANDIDATE: Final = re.compile(
     re.escape(SKIPPABLE.pack(SKIPPABLE_MAGIC, 0)[:4]) + b"....(?:" + CHUNK_TAG + b"|" + INDEX_TAG + b")", re.DOTALL
 )
 """
@@ -101,7 +102,7 @@ class Chunk(NamedTuple):
             LimitExceededError, ChecksumError: See `Decompressor.raw`; or the lines are not as many as declared.
         """
         raw = decompressor.raw(self.frame, raw_size=self.header.raw_size, max_raw_size=limits.raw_chunk)
-        lines = raw.count(b"\n")
+        lines = line_count(raw)
         if lines != self.header.events or (raw and not raw.endswith(b"\n")):
             raise ChecksumError(
                 "chunk holds another number of lines", chunk=self.header.sequence, offset=self.offset,
@@ -130,9 +131,9 @@ class Decoder:
         head: Chain value of the last chunk that a walk has passed.
     """
 
-    def __init__(self, source: ByteSource, limits: Limits) -> None:
+    def __init__(self, source: ByteSource, limits: Limits, *, header: Header | None = None) -> None:
         """
-        Read the header.
+        Read the header, unless it is given: for a recording whose own is damaged.
 
         Raises:
             FormatError: It is missing, damaged or of a newer format.
@@ -140,7 +141,7 @@ class Decoder:
         self._source = source
         self._limits = limits
         self._decompressor = Decompressor()
-        self.header = read_header(source, limits)
+        self.header = read_header(source, limits) if header is None else header
         self.index: Index | None = None
         self.head = self.header.chain
 
@@ -265,7 +266,11 @@ class Decoder:
         there = self._source.size()
         if end > there:
             raise TruncatedError("chunk is cut", expected=header.stored_size, found=there - begin)
-        frame = self._source.read_at(begin, header.stored_size) if frames else b""
+        try:
+            frame = self._source.read_at(begin, header.stored_size) if frames else b""
+        except MemoryError as error:
+            full = LimitExceededError("not enough memory for the chunk", expected="less", found=header.stored_size)
+            raise full from error
         return Chunk(offset, header, frame, end)
 
     def _check_chain(self, chain: bytes, chunk: Chunk) -> None:
@@ -311,10 +316,12 @@ class Decoder:
         overlap = SKIPPABLE.size + len(CHUNK_TAG) - 1
         while True:
             block = self._source.read_at(offset, _SEARCH_BLOCK)
-            for candidate in _CANDIDATE.finditer(block):
+            for candidate in CANDIDATE.finditer(block):
                 place = offset + candidate.start()
                 try:
                     self.item_at(place, bounds=True)
+                except UnsupportedVersionError:
+                    pass  # sound, and not to be passed over: reading it raises
                 except FormatError:
                     continue
                 return Start(place, None, None)

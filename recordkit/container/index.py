@@ -9,7 +9,7 @@ stands before it and gives the index's.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -39,8 +39,10 @@ from recordkit.container.layout import (
 from recordkit.container.source import ByteSource
 from recordkit.container.summary import Summary, Totals
 from recordkit.errors import BadMagicError, ChecksumError, FormatError, LimitExceededError, TruncatedError
-from recordkit.limits import Limits
+from recordkit.limits import MIB, Limits
 
+MAX_SUMMARY: Final = 4 * MIB
+"""Bytes of the stored summary; parsed, hostile JSON is twenty times as large."""
 _SEEK_TABLE_OVERHEAD: Final = SKIPPABLE.size + FOOTER.size
 
 
@@ -62,11 +64,19 @@ class IndexBuilder:
         self._seek += SEEK_ENTRY.pack(header_size, 0) + SEEK_ENTRY.pack(entry.stored_size, entry.raw_size)
         self.totals.add(entry)
 
-    def finish(self, *, recording_id: bytes, chain: bytes, summary: Summary) -> bytes:
+    def finish(
+        self, *, recording_id: bytes, chain: bytes, summary: Summary, notes: Mapping[str, object] | None = None
+    ) -> bytes:
         """
         Return the index frame and the seek table.
+
+        Args:
+            recording_id: As in the chunk headers.
+            chain: The recording's head.
+            summary: Of all chunks that were added.
+            notes: Keys of the stored summary beside those of *summary*: signatures, what salvage lost.
         """
-        values = summary.to_json()
+        values = summary.to_json() | dict(notes or {})
         del values["stored_bytes"]  # the file's size is known best by the file
         text = orjson.dumps(values)
         fixed = INDEX.pack(
@@ -136,6 +146,16 @@ class Index(NamedTuple):
         """
         for number in range(self.fields.entries):
             yield self.entry(number)
+
+
+def packed_entries(index: Index) -> bytes:
+    """
+    Return the index's entries without the fields that a later writer may have added to each.
+    """
+    size = index.fields.entry_size
+    if size == ENTRY.size:
+        return index.entries
+    return b"".join(index.entries[begin : begin + ENTRY.size] for begin in range(0, len(index.entries), size))
 
 
 def seek_table_size(source: ByteSource, size: int) -> int:
@@ -222,6 +242,10 @@ def read_index(source: ByteSource, offset: int, limits: Limits, *, with_entries:
     if fields.size < INDEX.size or fields.entry_size < ENTRY.size or entries_size + fields.summary_size != room:
         raise ChecksumError(
             "index sizes differ", offset=offset, expected=room, found=entries_size + fields.summary_size
+        )
+    if fields.summary_size > MAX_SUMMARY:
+        raise LimitExceededError(
+            "summary is over the size limit", offset=offset, expected=f"<= {MAX_SUMMARY}", found=fields.summary_size
         )
     first = offset + SKIPPABLE.size + fields.size
     entries = source.read_at(first, entries_size) if with_entries else b""
