@@ -15,14 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
-import orjson
-
 from recordkit.container.damage import Damage, DamageKind, damage_of
 from recordkit.container.decoder import Chunk, Decoder, Start
 from recordkit.container.frames import Decompressor
 from recordkit.container.index import Index, find_index, packed_entries
 from recordkit.container.layout import MARK_ORDERED, ChunkEntry
 from recordkit.container.line_count import line_count
+from recordkit.container.parsing import parse_lines, pieces
 from recordkit.container.source import FileSource
 from recordkit.container.summary import State, Summary, Totals, summary_from_json
 from recordkit.container.table import ChunkTable, Fault
@@ -48,10 +47,6 @@ OPEN_SUFFIX: Final = ".jsonl.zst.open"
 SEALED_SUFFIX: Final = ".jsonl.zst"
 _LONGEST_S: Final = 2**64 / 1e9
 """Seconds from the earliest to the latest time that there can be."""
-_DICTS: Final = frozenset({dict})
-_PARSED_BYTES: Final = 32 * 1024
-"""Lines that are parsed at a time: some sixty dicts, which stay in the processor's cache until the caller has
-used them; 1 MiB was a tenth slower. Three bytes of a hostile line become an object of 64 and more."""
 
 
 def open_recording(
@@ -345,7 +340,7 @@ class Recording:
 
     def _decoded(self, chunk: Chunk, raw: bytes) -> Iterator[tuple[list[Event], list[Damage]]]:
         try:
-            for lines in _pieces(raw):
+            for lines in pieces(raw):
                 yield self._decode(chunk, lines, chunk.header.events if lines is raw else line_count(lines))
         except MemoryError:  # three bytes of a line may become an object of sixty
             full = LimitExceededError("not enough memory for the chunk's events", expected="less", found=len(raw))
@@ -358,13 +353,8 @@ class Recording:
         """
         Return the events of *count* whole *lines*, and the lines that are none; strict reading ends at the first.
         """
-        # One call of the parser for all of them is 1.4 times as fast as one a line. It would take an object that a
-        # writer has broken into lines for one, if another line holds two; no damage can look like that.
-        try:
-            events: list[Event] = orjson.loads(b"[%b]" % lines[:-1].replace(b"\n", b","))
-        except orjson.JSONDecodeError:
-            events = []
-        if len(events) == count and _DICTS.issuperset(map(type, events)):
+        events = parse_lines(lines, count)
+        if events is not None:
             return events, []
         events, damage = [], []
         for line in lines[:-1].split(b"\n"):
@@ -490,19 +480,6 @@ class Recording:
 def _kind(event: Event) -> str | None:
     kind = event.get("event")
     return kind if type(kind) is str else None  # a list could not be looked up
-
-
-def _pieces(raw: bytes) -> Iterator[bytes]:
-    """
-    Yield a chunk's lines a few at a time.
-    """
-    begin = 0
-    while len(raw) - begin > _PARSED_BYTES:
-        end = raw.rfind(b"\n", begin, begin + _PARSED_BYTES) + 1 or raw.index(b"\n", begin + _PARSED_BYTES) + 1
-        yield raw[begin:end]
-        begin = end
-    if begin < len(raw):
-        yield raw[begin:] if begin else raw
 
 
 class _End(NamedTuple):
