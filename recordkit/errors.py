@@ -18,6 +18,7 @@ Every error that recordkit raises on purpose.
     │   ├── AmbiguousPrefixError (LookupError)
     │   ├── DuplicateSessionError
     │   └── CatalogError                   the catalog's file can't be used
+    ├── ExportError                        an export can't go on; what it published before is whole
     └── MissingDependencyError (ImportError)
 
 Three questions decide the family: did the caller misuse us, are the bytes wrong, or does the
@@ -36,6 +37,7 @@ __all__ = [
     "ChecksumError",
     "ClosedError",
     "DuplicateSessionError",
+    "ExportError",
     "FormatError",
     "InvalidEventError",
     "LimitExceededError",
@@ -233,6 +235,12 @@ class DuplicateSessionError(StoreError):
 class CatalogError(StoreError):
     """
     The catalog's file can't be used and can't be rebuilt.
+    """
+
+
+class ExportError(RecordKitError):
+    """
+    An export can't go on; what it published before is whole, and running it again goes on from there.
     """
 
 

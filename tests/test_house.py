@@ -18,12 +18,18 @@ HOMES = {
     "orjson": [
         "events/codec.py",
         "container/header.py", "container/index.py",  # the format's own JSON: attributes and summary
-        "container/reader.py",  # all lines of a chunk in one call
+        "container/parsing.py",  # all lines of a chunk in one call
         "recorder/lines.py", "recorder/session.py",  # the hot path
+        "analytics/rows.py",  # columns that hold JSON, and the rest
+        "analytics/query_lines.py", "analytics/statements.py",  # many lines in one call; parameters as JSON text
     ],
     "sqlite3": ["store/catalog.py", "store/migrations.py"],
     "click": ["cli/*.py"],
     "yaml": ["render/yaml_stream.py"],
+    "prompt_toolkit": ["terminal/application.py"],
+    "pyarrow": ["analytics/*.py"],
+    "sqlparse": ["sql/formatting.py"],
+    "pglast": ["sql/postgres_parser.py"],
 }  # fmt: skip
 
 # Libraries that cost too much to be loaded by importing recordkit, and the packages that are not loaded by it.

@@ -1,0 +1,142 @@
+"""
+A source divided into pieces of work: what adapters for other engines stand on.
+
+A split is a small value that can be pickled and sent to another process or machine that sees the same
+files. Many small recordings go into one, a huge one is divided at chunk borders (a table whose rows
+need the whole recording is not). `batches` reads one split after the other; an adapter reads them
+wherever it wants.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from recordkit.analytics.sources import Found, Source, find, open_found
+from recordkit.analytics.tables import Piece, table_of
+from recordkit.container import Mode, State
+from recordkit.container.layout import ChunkEntry
+from recordkit.errors import FormatError
+from recordkit.limits import MIB
+from recordkit.store.filters import EVERYTHING, RecordingFilter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SPLIT_BYTES: Final = 64 * MIB
+"""Lines of a split, about: a second's work or less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    A recording, or a run of its chunks.
+
+    Attributes:
+        path: The file.
+        after: The chunk before the run; None for the recording's beginning.
+        last: Sequence of the run's last chunk; None for the recording's end.
+    """
+
+    path: str
+    after: ChunkEntry | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """
+    A piece of work.
+
+    Attributes:
+        table: Whose rows it gives.
+        parts: What is read, in this order.
+        mode: What reading does at damage.
+        events: Events in it, about.
+    """
+
+    table: str
+    parts: tuple[Part, ...]
+    mode: Mode = "strict"
+    events: int = 0
+
+
+def split_source(
+    source: Source,
+    *,
+    table: str,
+    wanted: RecordingFilter = EVERYTHING,
+    include_open: bool = False,
+    mode: Mode = "strict",
+    split_bytes: int = SPLIT_BYTES,
+) -> Iterator[Split]:
+    """
+    Yield the splits of *source*; see `recordkit.analytics.splits`.
+    """
+    divisible = table_of(table).divisible
+    parts: list[Part] = []
+    size = events = 0
+    for found in find(source, wanted, _refuse if mode == "strict" else _pass):
+        if found.summary.state is State.OPEN and not include_open:
+            continue
+        raw_bytes = found.summary.raw_bytes
+        if divisible and found.sealed and raw_bytes >= 2 * split_bytes:
+            for part, count in _runs(found, split_bytes, mode):
+                yield Split(table, (part,), mode, count)
+            continue
+        if parts and size + raw_bytes > split_bytes:
+            yield Split(table, tuple(parts), mode, events)
+            parts, size, events = [], 0, 0
+        parts.append(Part(str(found.path)))
+        size += raw_bytes
+        events += found.summary.events
+    if parts:
+        yield Split(table, tuple(parts), mode, events)
+
+
+def read(split: Split, fault: Callable[[FormatError], None] | None = None) -> Iterator["pa.RecordBatch"]:
+    """
+    Yield the rows of *split*; see `recordkit.analytics.read_split`.
+    """
+
+    def pieces() -> Iterator[Piece]:
+        for number, part in enumerate(split.parts):
+            with open_found(Path(part.path), mode=split.mode) as recording:
+                yield Piece(number, recording, part.after, part.last)
+
+    def damaged(number: int, error: FormatError) -> None:
+        error.path = error.path or Path(split.parts[number].path)
+        if fault is not None:
+            fault(error)
+        elif split.mode == "strict":
+            raise error
+
+    for block in table_of(split.table).read(pieces(), damaged):
+        yield block.batch
+
+
+def _runs(found: Found, split_bytes: int, mode: Mode) -> Iterator[tuple[Part, int]]:
+    """
+    Yield runs of a recording's chunks, and how many events are in each.
+    """
+    path = str(found.path)
+    after: ChunkEntry | None = None
+    last: ChunkEntry | None = None
+    size = events = 0
+    with open_found(found.path, mode=mode) as recording:
+        for entry in recording.chunks():
+            if last is not None and size and size + entry.raw_size > split_bytes:
+                yield Part(path, after, last.sequence), events
+                after, size, events = last, 0, 0
+            size += entry.raw_size
+            events += entry.events
+            last = entry
+    yield Part(path, after, None), events  # to the end: damage behind the last chunk is met, too
+
+
+def _refuse(problem: str) -> None:
+    raise FormatError(problem)
+
+
+def _pass(_problem: str) -> None:
+    pass

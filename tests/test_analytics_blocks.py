@@ -1,0 +1,206 @@
+import json
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics_events import sessions
+from recorded import same
+from recordkit.analytics import blocks
+from recordkit.analytics.blocks import EventBlocks
+from recordkit.analytics.rows import to_events
+from recordkit.events import decode_line, encode_line
+
+
+def never(recording, error):
+    raise AssertionError((recording, error))
+
+
+def read(runs, *, fast=True, fault=never, ends=False):
+    """The blocks of runs of lines, each run as its own recording."""
+    made = EventBlocks(fault, fast=fast)
+    found = []
+    for number, lines in enumerate(runs):
+        raw = b"".join(lines)
+        found += made.add(raw, len(lines), ends=ends, recording=number)
+    return [*found, *made.flush()]
+
+
+def plain(found):
+    """The rows of blocks, without regard to how text is encoded."""
+    rows = [row for block in found for row in block.batch.to_pylist()]
+    for row, value in zip(rows, times_of(found), strict=True):
+        row["time"] = value
+    return rows
+
+
+def times_of(found):
+    return [value for block in found for value in block.batch["time"].cast(pa.int64()).to_pylist()]
+
+
+def owners(found):
+    return [number for block in found for number in block.recordings.to_pylist()]
+
+
+class Counting:
+    """Counts the lines that took the fast way."""
+
+    def __init__(self, monkeypatch):
+        self.rows = self.asked = 0
+        from recordkit.analytics.parsing import Reader
+
+        read_before = Reader.read
+
+        def counted(reader, text, rows):
+            found = read_before(reader, text, rows)
+            self.asked += rows
+            self.rows += rows if found is not None else 0
+            return found
+
+        monkeypatch.setattr(Reader, "read", counted)
+
+
+@given(st.lists(sessions(), min_size=1, max_size=3), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_both_ways_give_the_same_rows(found, ends):
+    """Lines cut and read by Arrow give the rows that one Python object an event gives, and the events come back."""
+    runs = [[line for _, line in session] for session in found]
+    fast, general = read(runs, ends=ends), read(runs, fast=False)
+    assert [list(to_events(block.batch)) for block in general] != [] or not any(runs)
+    events = [event for session in found for event, _ in session]
+    for way in (fast, general):
+        assert same([event for block in way for event in to_events(block.batch)], events)
+        assert owners(way) == [number for number, session in enumerate(found) for _ in session]
+    # columns too, not only what they mean
+    left, right = (pa.Table.from_batches([block.batch for block in way]) for way in (fast, general))
+    for name in left.column_names:
+        if name == "rest":
+            continue
+        sides = [table[name] for table in (left, right)]
+        if pa.types.is_dictionary(sides[0].type):
+            sides = [side.cast(pa.string()) for side in sides]
+        assert sides[0].combine_chunks().equals(sides[1].combine_chunks()), name
+
+
+CONSTANT = {"sid": "s", "user": "alice", "db_labels": {"a": "b"}, "tenant": 5}
+
+
+def line(n, **fields):
+    return encode_line(
+        CONSTANT | {"ei": n, "time": f"2026-07-20T20:00:00.{n:06d}Z", "event": "db.session.query"} | fields
+    )
+
+
+def test_lines_of_one_layout_are_read_by_arrow(monkeypatch):
+    """A session whose lines share their beginning takes no Python object an event, unknown constants among them."""
+    counting = Counting(monkeypatch)
+    lines = [line(n, db_query=f"SELECT {n}", success=True) for n in range(100)]
+    monkeypatch.setattr(blocks, "row_of", None)
+    (block,) = read([lines])
+    assert counting.rows == 100
+    assert list(to_events(block.batch)) == [decode_line(one) for one in lines]
+    assert block.batch.schema.field("user").type == pa.dictionary(pa.int32(), pa.string())
+    assert len(block.batch["user"].dictionary) == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"ei":1}\n',
+        line(5, user="bob"),
+        line(5, extra=1),
+        line(5, db_query=None),
+        line(5, args={"a": 1}),
+        line(5, ei=2**63),
+        line(5, ei="5"),
+        line(5, time="2026-07-20 20:00:00Z"),
+        line(5, time="2026-07-20T20:00:00+01:00"),
+        line(5, session_stop="2026-07-20T20:00:00Z"),
+        line(5, db_labels={"x": "y"}),
+        line(5)[:-2] + b',"ei":7}\n',
+        line(5)[:-2] + b',"user":"carol"}\n',
+        line(5).replace(b'"ei":5', b'"ei" : 5, "error" : null'),
+        json.dumps(json.loads(line(5))).encode() + b"\n",
+        line(5, db_query_parameters=[1]),
+    ],
+)
+def test_an_odd_line_takes_the_general_way_alone(odd, monkeypatch):
+    """A line that does not fit changes neither its neighbours' rows, nor their order, nor that they are read fast."""
+    counting = Counting(monkeypatch)
+    lines = [line(n, db_query=f"SELECT {n}") for n in range(40)]
+    runs = [lines[:10], [*lines[10:20], odd, *lines[20:30]], lines[30:]]
+    found = read(runs)
+    flat = [one for run in runs for one in run]
+    assert same([event for block in found for event in to_events(block.batch)], [decode_line(one) for one in flat])
+    assert counting.rows >= 20
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"{\n",
+        b"nonsense\n",
+        b"[1]\n",
+        b"\n",
+        b'{"ei":1}{"ei":2}\n',
+        b'{"user":"\xff"}\n',
+        b'{"user":"\\ud800"}\n',
+        b'{"ei":01}\n',
+    ],
+)
+def test_a_line_that_is_no_event_is_told_of(bad):
+    """What is no event has no row, is told of with its recording's number, and costs no other line."""
+    good = [line(n, db_query="x") for n in range(5)]
+    told = []
+    found = read([good, [*good, bad, *good]], fault=lambda number, error: told.append((number, type(error).__name__)))
+    assert told == [(1, "UndecodableEventError")]
+    assert same([event for block in found for event in to_events(block.batch)], [decode_line(one) for one in good * 3])
+    assert owners(found) == [0] * 5 + [1] * 10
+
+
+@pytest.mark.parametrize("tail", [b'{"ei":1}{"ei":2}', b'\xff"}', b"nonsense"])
+def test_a_bad_line_is_found_behind_a_good_beginning(tail):
+    """What stands behind the shared beginning is not taken on trust, even where the number of rows would fit."""
+    good = [line(n, db_query="x") for n in range(5)]
+    prefix = line(0)[: line(0).index(b'"ei"')]
+    told = []
+    read([[*good, prefix + b'"ei":9' + tail + b"\n", *good]], fault=lambda number, error: told.append(number))
+    assert told == [0]
+
+
+def test_blocks_are_bounded(monkeypatch):
+    """A block is given as soon as it is full, and a huge chunk is taken in pieces."""
+    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(blocks, "_PIECE_BYTES", 30_000)
+    lines = [line(n, db_query="SELECT " + "x" * 200) for n in range(1000)]
+    found = read([lines])
+    assert max(block.batch.num_rows for block in found) <= 30_000 // 200
+    assert sum(block.batch.num_rows for block in found) == 1000
+    assert sum(block.size for block in found) > 200_000
+
+
+def test_nulls_cost_no_memory():
+    """Columns that are null throughout share their memory."""
+    (block,) = read([[line(n, db_query="x") for n in range(1000)]])
+    assert block.batch["db_aws_region"].buffers()[1].address == block.batch["db_origin"].buffers()[1].address
+
+
+def test_no_lines_are_no_block():
+    """Without lines there is nothing to give."""
+    assert read([]) == []
+    assert read([[]]) == []
+
+
+def test_a_session_that_never_fits_is_read_anyway(monkeypatch):
+    """Where all of a block had to take the general way, the next ones take it at once."""
+    counting = Counting(monkeypatch)
+    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 1000)
+    runs = [[line(n, extra=n) for n in range(10)] for _ in range(200)]
+    found = read(runs)
+    assert same(
+        [event for block in found for event in to_events(block.batch)],
+        [decode_line(one) for run in runs for one in run],
+    )
+    assert counting.rows == 0
+    assert counting.asked < 1500  # of 4000, were each block tried
