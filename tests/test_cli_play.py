@@ -90,6 +90,17 @@ def test_start_leaves_out_what_was_before(tmp_path):
         assert '"ei":5' not in output
 
 
+@pytest.mark.parametrize("form", ["asciicast", "html"])
+def test_a_transcript_from_a_start_on_knows_what_was_prepared_before(tmp_path, form):
+    """What was prepared before the start is shown with its text behind it, and what was before is left out."""
+    store = demo_store(tmp_path)
+    output = run("play", PREPARED, "--start", "3", "--format", form, store=store).out
+    assert "SELECT o.id" in output
+    assert "Session started" not in output
+    late = run("play", PREPARED, "--start", "1:00", "--format", form, store=store).out
+    assert "SELECT o.id" not in late
+
+
 @pytest.mark.parametrize(
     ("argv", "waits"),
     [

@@ -15,7 +15,7 @@ from recordkit.clock import ManualClock
 from recordkit.container import open_recording
 from recordkit.events import Role
 from recordkit.playback import Address, Player, Search
-from recordkit.playback.statement import statement_of
+from recordkit.transcript.statement import statement_of
 
 
 @contextmanager
@@ -33,8 +33,9 @@ def texts(moments):
 @given(sessions(), st.booleans(), st.lists(st.integers(0, 100), max_size=12))
 @settings(max_examples=80)
 def test_a_seek_shows_the_model_s_event_and_reads_two_chunks(chunks, sealed, percents):
-    """From wherever one stands, a seek ends at the last event that is not later, and reads at most two chunks."""
+    """A seek ends at the last event that is not later and reads at most two chunks, three where the clock went back."""
     model = Model(chunks)
+    most = 2 if model.delays == sorted(model.delays) else 3  # a header can't say that its first event is too late
     with playing(chunks, sealed=sealed) as player:
         for percent in percents:
             delay_ns = model.duration * percent // 100
@@ -44,7 +45,7 @@ def test_a_seek_shows_the_model_s_event_and_reads_two_chunks(chunks, sealed, per
                 player.moments.of(player.shown.chunk)
             assert player.position_ns == min(delay_ns, model.duration)
             assert player.at_end == (player.shown == model.addresses[-1])
-            assert player.chunks.reads - before <= 2
+            assert player.chunks.reads - before <= most
             assert player.shown == model.shown(delay_ns)
             assert not player.playing
 

@@ -24,7 +24,9 @@ VERBS: Final[Mapping[str, str]] = {
     "show": "Show what a recording is about.",
     "play": "Show a session as the person saw it.",
     "grep": "Search the statements of all recordings.",
+    "export": "Write recordings as Parquet for analytics.",
     "verify": "Check recordings for damage.",
+    "keygen": "Make a key that signs recordings.",
     "reindex": "Rebuild the catalog; seal what dead recorders left.",
     "completion": "Print the completion script of a shell.",
 }
@@ -55,6 +57,7 @@ EXIT_CODES: Final[Mapping[type[Exception], int]] = {
     errors.DuplicateSessionError: FAILED,
     errors.CatalogError: FAILED,
     errors.StoreError: FAILED,
+    errors.ExportError: FAILED,
     errors.MissingDependencyError: FAILED,
     errors.RecordKitError: FAILED,
     OSError: FAILED,

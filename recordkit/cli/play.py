@@ -5,6 +5,7 @@
 import math
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 import click
@@ -17,12 +18,14 @@ from recordkit.clock import Clock
 from recordkit.container import Recording, State
 from recordkit.events import Event, decode_line
 from recordkit.playback import Playhead
-from recordkit.render import Format, renderer_for
+from recordkit.render import Format, Renderer, renderer_for
 from recordkit.render.control_chars import safe_json
 from recordkit.render.text import segment_bytes
 from recordkit.transcript import SessionTranslator
+from recordkit.transcript.segments import Delays
 
 INTERACTIVE: Final = "interactive"
+_OF_TRANSCRIPTS: Final = frozenset({Format.ASCIICAST, Format.HTML})
 IDLE_S: Final = 0.5
 """Longest pause with --skip-idle alone, as in Teleport's player."""
 
@@ -145,8 +148,10 @@ def command(
         elif form == "jsonl" and not start:
             for run in runs if runs is not None else recording.lines():
                 app.out.write(safe_json(run) if app.out.is_terminal else run)
+        elif form in _OF_TRANSCRIPTS:
+            _write_transcript(app, form, recording.events(), start_s=start)
         else:
-            _write(app, form or "", recording.events(start_delay=start) if start else recording.events())
+            _write(app, renderer_for(form or ""), recording.events(start_delay=start) if start else recording.events())
         app.out.flush()
         if not follow:
             _tell(app, recording)
@@ -198,8 +203,19 @@ def _write_text(app: App, events: Iterable[Event], *, start_s: float, pace: Pace
             app.out.write(segment_bytes(segment))
 
 
-def _write(app: App, form: str, events: Iterable[Event]) -> None:
-    renderer = renderer_for(form)
+def _write_transcript(app: App, form: str, events: Iterable[Event], *, start_s: float) -> None:
+    # as above: what was prepared before the start is known behind it
+    start_ns, delays, translator = round(start_s * 1e9), Delays(), SessionTranslator()
+    behind = iter(events)
+    for event in behind:
+        if delays.measure(event) >= start_ns:
+            _write(app, renderer_for(form, translator=translator), chain((event,), behind))
+            return
+        translator.feed(event)
+    _write(app, renderer_for(form, translator=translator), ())
+
+
+def _write(app: App, renderer: Renderer, events: Iterable[Event]) -> None:
     app.out.write(renderer.begin())
     for event in events:
         app.out.write(renderer.write(event))

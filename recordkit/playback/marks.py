@@ -14,7 +14,7 @@ from typing import Final
 from recordkit.container.layout import INT64_MAX, INT64_MIN
 from recordkit.playback.decoded import Chunks
 from recordkit.playback.moments import Progress
-from recordkit.playback.writes import changes
+from recordkit.transcript.changes import changes
 
 _BUCKETS: Final = 2048
 

@@ -16,7 +16,7 @@ from recordkit.events import Event, Role, decode_line
 from recordkit.playback.decoded import Address, Chunks, DecodedChunk, role_of
 from recordkit.playback.moments import Moment, Moments, Progress
 from recordkit.playback.search import Search
-from recordkit.playback.writes import changes
+from recordkit.transcript.changes import changes
 
 Scan = Generator[Progress, None, Address | None]
 _PASSED_AT_ONCE: Final = 512

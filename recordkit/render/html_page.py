@@ -23,16 +23,15 @@ from typing import Any, Final, NamedTuple
 from recordkit.events import Event
 from recordkit.render.control_chars import safe_line, safe_text
 from recordkit.render.naming import SESSION_FIELDS, session_title
-from recordkit.sql.classes import StatementClass, statement_class
 from recordkit.sql.highlighting import KEYWORDS
 from recordkit.transcript import Segment, SegmentKind, SessionTranslator, Translator
+from recordkit.transcript.changes import changes
 from recordkit.transcript.phrases import text_of
 from recordkit.transcript.segments import Severity, event_time_ns
 
 _MARKUP: Final = {char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EXACT_IN_SCRIPTS: Final = 2**53
-_CHANGES: Final = frozenset({StatementClass.WRITE, StatementClass.DDL, StatementClass.DCL})
 
 
 class HtmlRenderer:
@@ -95,18 +94,11 @@ class HtmlRenderer:
         self._at_us = max(self._at_us, segment.delay_ns // 1000)
         self._ended = self._ended or segment.kind is SegmentKind.END
         marks = "e" * (segment.kind is SegmentKind.ERROR or segment.severity is Severity.ERROR)
-        marks += "w" * (segment.kind is SegmentKind.STATEMENT and _is_write(segment, event))
+        marks += "w" * (segment.kind is SegmentKind.STATEMENT and changes(event, (segment,)))
         marks += "a" * segment.aside
         marks += "!" * (segment.severity is Severity.WARNING)
         ei = segment.ei if segment.ei is not None and abs(segment.ei) < _EXACT_IN_SCRIPTS else None
         return [self._at_us, segment.kind, safe_text(segment.text), ei, marks]
-
-
-def _is_write(segment: Segment, event: Event) -> bool:
-    sql, protocol = event.get("db_query"), event.get("db_protocol")
-    if not isinstance(sql, str) or not sql:  # what is executed was prepared before: only the transcript has it
-        _prompt, _mark, sql = segment.text.partition("> ") if "> " in segment.text else ("", "", segment.text)
-    return statement_class(sql, protocol if isinstance(protocol, str) else None) in _CHANGES
 
 
 def _json(value: Any) -> str:

@@ -6,12 +6,12 @@ from typing import Final
 
 from recordkit.events import Event
 from recordkit.playback import Moment
-from recordkit.playback.statement import statement_of
 from recordkit.render.control_chars import safe_line, safe_text
 from recordkit.terminal.fragments import Fragment, Line, wrap
 from recordkit.terminal.transcript_lines import coloured
 from recordkit.transcript import Segment
 from recordkit.transcript.phrases import json_text, text_of
+from recordkit.transcript.statement import statement_of
 
 MOST_CHARS: Final = 256 * 1024
 _VALUE_CHARS: Final = 2000

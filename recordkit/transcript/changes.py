@@ -10,10 +10,10 @@ import re
 from typing import Final
 
 from recordkit.events import Event
-from recordkit.playback.statement import statement_of
 from recordkit.sql.classes import StatementClass, statement_class
-from recordkit.transcript import Segment
 from recordkit.transcript.phrases import text_of
+from recordkit.transcript.segments import Segment
+from recordkit.transcript.statement import statement_of
 
 _CHANGES: Final = frozenset({StatementClass.WRITE, StatementClass.DDL, StatementClass.DCL})
 _KINDS: Final = frozenset(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from recordkit.events import Event
-from recordkit.transcript import Segment, SegmentKind
 from recordkit.transcript.phrases import text_of
+from recordkit.transcript.segments import Segment, SegmentKind
 
 _FIRST_PARAMETER = " ($1 = "
 
