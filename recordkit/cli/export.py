@@ -10,9 +10,9 @@ from recordkit.clock import Clock
 from recordkit.store import RecordingFilter
 
 EPILOG = examples(
-    ("recordkit export parquet audit", "what is not there yet, event by event"),
-    ("recordkit export parquet audit --table queries", "one row a statement, with its result"),
-    ("recordkit export parquet audit --last 24h", "only sessions begun since yesterday"),
+    ("recordkit export parquet audit", "what is new, a row an event"),
+    ("recordkit export parquet audit --table queries", "a row a statement"),
+    ("recordkit export parquet audit --last 24h", "since yesterday"),
     ("recordkit export parquet audit --open", "sessions that go on, too"),
 )
 
@@ -20,7 +20,7 @@ _BAR = 24
 _TOLD_S = 0.1
 
 
-@click.group(name="export", short_help="Write recordings as Parquet for analytics.")
+@click.group(name="export", epilog=EPILOG, short_help="Write recordings as Parquet for analytics.")
 def command() -> None:
     """
     Write recordings in the forms of other programs.
