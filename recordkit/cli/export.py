@@ -10,10 +10,10 @@ from recordkit.clock import Clock
 from recordkit.store import RecordingFilter
 
 EPILOG = examples(
-    ("recordkit export parquet audit", "what is new, a row an event"),
+    ("recordkit export parquet audit", "what is not there yet"),
     ("recordkit export parquet audit --table queries", "a row a statement"),
     ("recordkit export parquet audit --last 24h", "since yesterday"),
-    ("recordkit export parquet audit --open", "sessions that go on, too"),
+    ("recordkit export parquet audit --open", "open sessions, too"),
 )
 
 _BAR = 24
