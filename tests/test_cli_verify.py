@@ -46,7 +46,11 @@ def test_a_flipped_bit_is_found_and_placed(tmp_path):
     finding, total = result.out.splitlines()
     assert finding.startswith(f"{path}: chunk 0 at offset {chunk.offset}: ")
     assert total == "checked 8 recordings, 44 events: 1 damaged"
-    (check,) = [item for item in json.loads(run("verify", "--format", "json", store=store).raw) if item["findings"]]
+    (check,) = [
+        item
+        for item in json.loads(run("verify", "--format", "json", store=store).raw)["recordings"]
+        if item["findings"]
+    ]
     assert (check["file"], check["sid"], check["events"]) == (str(path), FIRST, 0)
     (item,) = check["findings"]
     assert (item["kind"], item["chunk"], item["offset"]) == ("corrupt", 0, chunk.offset)
@@ -71,7 +75,7 @@ def test_a_cut_recording_is_torn(cut, tmp_path):
     path.write_bytes(path.read_bytes()[:-cut])
     result = run("verify", FIRST, "--format", "json", store=store)
     assert result.code == 3
-    (check,) = json.loads(result.raw)
+    (check,) = json.loads(result.raw)["recordings"]
     assert check["state"] in ("torn", "complete")
     assert check["findings"]
 

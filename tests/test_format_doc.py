@@ -13,6 +13,7 @@ from recordings import MemorySource
 from recordkit.container import layout
 from recordkit.container.decoder import Chunk, Decoder
 from recordkit.container.frames import Decompressor
+from recordkit.container.index import MAX_SUMMARY
 from recordkit.container.summary import ATTRIBUTES, Summary
 from recordkit.events.kinds import KINDS, Role
 from recordkit.limits import DEFAULT_LIMITS
@@ -28,6 +29,7 @@ FRAMED = {
 BARE = {
     "### 7.1 Index entry": (layout.ENTRY_FIELDS, layout.ENTRY),
     "### 7.2 Trailer": (layout.TRAILER_FIELDS, layout.TRAILER),
+    "### 7.4 Signatures": (layout.STATEMENT_FIELDS, layout.STATEMENT),
     "## 8. Seek table": (layout.FOOTER_FIELDS, layout.FOOTER),
 }
 
@@ -185,7 +187,7 @@ def test_limits_are_those_of_the_code():
         for number, _, unit in (text.partition(" ") for text in rows.values())
     ]
     limits = DEFAULT_LIMITS
-    assert amounts == [limits.raw_chunk, limits.stored_chunk, limits.header, 4096, limits.index]
+    assert amounts == [limits.raw_chunk, limits.stored_chunk, limits.header, 4096, limits.index, MAX_SUMMARY]
 
 
 def test_the_example_is_a_recording_that_reads_as_the_page_says():

@@ -2,12 +2,16 @@
 `recordkit show`: what one recording is about.
 """
 
+from collections.abc import Iterator
+
 import click
 
-from recordkit.cli import summaries
+from recordkit.cli import forms, summaries
 from recordkit.cli.app import App, complete_recording, examples, pass_app
+from recordkit.container import State, Summary
 from recordkit.events import encode_line
 from recordkit.render.control_chars import safe_json
+from recordkit.verification import Role, SealedNotes, sealed_notes
 
 EPILOG = examples(
     ("recordkit show 307b", "by the beginning of its sid"),
@@ -24,13 +28,28 @@ def command(app: App, *, recording: str, form: str) -> int:
     """
     Show what a recording is about: who, where, when, how much, and how it ended.
 
-    The head is a checksum over all its chunks, in order.
+    The head is a checksum over all its chunks, in order. Noted down elsewhere,
+    it proves later that nothing before it was changed or cut off: see
+    `recordkit verify --head`. Signatures are shown, not checked: see
+    `recordkit verify --public-key`.
     """
     with app.open(recording) as opened:
-        summary, path = opened.summary, str(opened.path)
+        summary, path = opened.summary, opened.path
+    notes = sealed_notes(path)
     if form == "json":
-        app.out.write(safe_json(encode_line(summaries.to_json(summary) | {"path": path})))
+        more = {"path": str(path), "signatures": [signature.to_json() for signature in notes.signatures]}
+        app.out.write(safe_json(encode_line(summaries.to_json(summary) | more)))
         return 0
-    for name, value in [*summaries.described(summary), ("file", path)]:
+    for name, value in [*summaries.described(summary), *_sealed(summary, notes), ("file", str(path))]:
         app.out.line(f"{name + ':':10} {value}")
     return 0
+
+
+def _sealed(summary: Summary, notes: SealedNotes) -> Iterator[tuple[str, str]]:
+    if notes.salvaged is not None:
+        yield "salvaged", f"from a damaged recording: {notes.salvaged} findings; this is not the original"
+    for signature in notes.signatures:
+        by = "by a later recorder, after a crash" if signature.role is Role.RECOVERY else "by its recorder"
+        yield "signed", f"{forms.moment(signature.signed_ns)} {by}, key {signature.key.key_id} (not checked here)"
+    if not notes.signatures:
+        yield "signed", "not yet, it is open" if summary.state is State.OPEN else "no"

@@ -51,13 +51,14 @@ def damage_of(error: FormatError, *, offset: int, length: int, chunk: int | None
     Return the damage that *error* found in the *length* bytes at *offset*.
 
     Args:
-        error: It gets the place, too.
+        error: It gets the place, too, and loses its traceback: the frames there hold on to whole chunks.
         offset: As in `Damage`.
         length: As in `Damage`.
         chunk: As in `Damage`.
         at_end: Nothing of the recording follows.
     """
     error.offset, error.chunk = offset, chunk
+    _let_go(error)
     if isinstance(error, TruncatedError) and at_end:
         kind = DamageKind.TORN
     elif isinstance(error, ChainError):
@@ -75,7 +76,15 @@ def index_damage(error: FormatError, offset: int, length: int) -> Damage:
     Return the damage of the index or seek table that *error* found; no event is touched.
     """
     error.offset = offset
+    _let_go(error)
     return Damage(
         kind=DamageKind.INDEX, offset=offset, length=length, chunk=None, what=error.what,
         expected=error.expected, found=error.found, error=error,
     )  # fmt: skip
+
+
+def _let_go(error: BaseException) -> None:
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__

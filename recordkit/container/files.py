@@ -12,6 +12,8 @@ from typing import Final, Protocol
 PRIVATE: Final = 0o600
 """Recordings hold what people typed: only their owner reads them."""
 
+PRIVATE_DIRECTORY: Final = 0o700
+
 _NAMELESS: Final = getattr(os, "O_TMPFILE", os.O_DIRECTORY)  # elsewhere than on Linux opening fails, as wanted
 _UNABLE: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EPERM, errno.EXDEV})
 """What a system says that can't name a file later: file system, kernel, no ``/proc``."""
@@ -54,7 +56,7 @@ class Files(Protocol):
 
     def make_directory(self, path: Path) -> None:
         """
-        Create the directory *path*; fine if it is there.
+        Create the directory *path*; fine if it is there. Its name survives power loss.
         """
 
 
@@ -62,6 +64,9 @@ class OsFiles:
     """
     The operating system's files.
     """
+
+    _named: frozenset[Path] = frozenset()
+    """Directories whose names have been synced. Another process may make one and not have come to that yet."""
 
     def create(self, path: Path, data: bytes) -> None:
         """
@@ -141,7 +146,13 @@ class OsFiles:
         """
         See `Files.make_directory`.
         """
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path in self._named and path.is_dir():
+            return
+        missing = [parent for parent in path.parents if not parent.exists()]
+        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        for made in (path, *missing):
+            self.sync(made.parent)
+        self._named |= {path}
 
     def _write(self, fd: int, data: bytes, offset: int) -> None:
         written = os.pwrite(fd, data, offset)

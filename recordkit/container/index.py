@@ -41,8 +41,8 @@ from recordkit.container.summary import Summary, Totals
 from recordkit.errors import BadMagicError, ChecksumError, FormatError, LimitExceededError, TruncatedError
 from recordkit.limits import MIB, Limits
 
-MAX_SUMMARY: Final = 4 * MIB
-"""Bytes of the stored summary; parsed, hostile JSON is twenty times as large."""
+MAX_SUMMARY: Final = MIB
+"""Bytes of the stored summary; parsed, hostile JSON is thirty times as large."""
 _SEEK_TABLE_OVERHEAD: Final = SKIPPABLE.size + FOOTER.size
 
 
@@ -268,6 +268,8 @@ def read_index(source: ByteSource, offset: int, limits: Limits, *, with_entries:
         summary = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ChecksumError(f"summary is not JSON: {error}", offset=first + entries_size) from error
+    except (MemoryError, SystemError) as error:  # the second is orjson's, where memory ends in the middle of its work
+        raise LimitExceededError("not enough memory for the summary", offset=offset, found=len(text)) from error
     if type(summary) is not dict:
         raise ChecksumError("summary is not a JSON object", offset=first + entries_size)
     return bounds._replace(entries=entries, summary=summary)

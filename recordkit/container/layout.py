@@ -9,6 +9,8 @@ version, critical flags and sizes; nothing is believed, nor allocated, before it
 import hashlib
 import struct
 import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from recordkit.errors import BadMagicError, ChecksumError, TruncatedError, UnsupportedVersionError
@@ -51,6 +53,15 @@ MARK_ORDERED: Final = 4
 """
 Neither ``ei`` nor time falls from one chunk to the next, up to and including this one. It stands here and not
 in the index, so that two headers prove what an index claims: what this chunk hasn't reached, none before has.
+"""
+
+ANNOUNCED: Final = {
+    0x0001: "is encrypted",
+    0x0002: "is redacted",
+}
+"""
+Critical flags of the header that FORMAT.md section 12 sets aside for later writers. Today's reader refuses them
+like any other, but says what it refuses.
 """
 
 # name, struct code: one line per row of the tables in FORMAT.md
@@ -108,6 +119,18 @@ TRAILER_FIELDS: Final = (
     ("tag", "4s"),
 )
 FOOTER_FIELDS: Final = (("frames", "I"), ("descriptor", "B"), ("magic", "I"))
+STATEMENT_FIELDS: Final = (
+    ("context", "16s"),
+    ("version", "H"),
+    ("role", "H"),
+    ("sid", "16s"),
+    ("head", "32s"),
+    ("chunks", "Q"),
+    ("events", "Q"),
+    ("signed_ns", "q"),
+)
+STATEMENT_CONTEXT: Final = b"recordkit-seal-1"
+"""What a key signs here can't be taken for anything else that it signs."""
 
 
 def _struct(fields: tuple[tuple[str, str], ...]) -> struct.Struct:
@@ -120,6 +143,7 @@ ENTRY: Final = _struct(ENTRY_FIELDS)
 INDEX: Final = _struct(INDEX_FIELDS)
 TRAILER: Final = _struct(TRAILER_FIELDS)
 FOOTER: Final = _struct(FOOTER_FIELDS)
+STATEMENT: Final = _struct(STATEMENT_FIELDS)
 SEEK_ENTRY: Final = struct.Struct("<II")
 
 CHUNK_FRAME_SIZE: Final = SKIPPABLE.size + CHUNK.size + CRC.size
@@ -253,7 +277,7 @@ def unpack_header(payload: bytes) -> tuple[HeaderFields, bytes]:
             expected=f"1 to {FORMAT_VERSION}",
             found=fields.version,
         )
-    check_flags(fields.critical_flags, "header")
+    check_flags(fields.critical_flags, "header", announced=ANNOUNCED)
     if fields.size != len(payload) or HEADER.size + fields.attributes_size + CRC.size > len(payload):
         raise ChecksumError("header sizes differ", expected=len(payload), found=fields.size)
     return fields, payload[HEADER.size : HEADER.size + fields.attributes_size]
@@ -336,16 +360,24 @@ def check_crc(payload: bytes, what: str) -> None:
         raise ChecksumError(f"{what} checksum differs", expected=f"{stored:#010x}", found=f"{computed:#010x}")
 
 
-def check_flags(flags: int, what: str) -> None:
+def check_flags(flags: int, what: str, *, announced: Mapping[int, str] = MappingProxyType({})) -> None:
     """
     Refuse critical flags: version 1 knows none.
+
+    Args:
+        flags: As stored.
+        what: The structure that has them.
+        announced: What a flag says of the recording, where that is settled already.
 
     Raises:
         UnsupportedVersionError: One is set.
     """
     if flags:
+        meanings = " and ".join(meaning for flag, meaning in announced.items() if flags & flag)
         raise UnsupportedVersionError(
-            f"{what} has a critical flag that this recordkit does not know; use a newer one",
+            f"the recording {meanings}, which this recordkit can't read (critical flag of its {what}); use a newer one"
+            if meanings and not flags & ~sum(announced)
+            else f"{what} has a critical flag that this recordkit does not know; use a newer one",
             expected="0x0000",
             found=f"{flags:#06x}",
         )

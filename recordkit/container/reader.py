@@ -342,7 +342,7 @@ class Recording:
         try:
             for lines in pieces(raw):
                 yield self._decode(chunk, lines, chunk.header.events if lines is raw else line_count(lines))
-        except MemoryError:  # three bytes of a line may become an object of sixty
+        except (MemoryError, SystemError):  # the second is orjson's, where memory ends in the middle of its work
             full = LimitExceededError("not enough memory for the chunk's events", expected="less", found=len(raw))
             yield (
                 [],

@@ -7,7 +7,9 @@ From an open recording to a sealed one, so that at any moment exactly one file h
 
 A crash between any two steps leaves an open recording that this same function seals. What it reads it
 verifies: hash and checksum of every chunk. It makes nothing up, and a file with damage in the middle
-stays as it is.
+stays as it is. Who wrote the recording knows its head, and so notices here what others changed.
+
+Joining comes before signing: what is signed is the head of the file as it will stay.
 """
 
 from pathlib import Path
@@ -21,9 +23,10 @@ from recordkit.container.frames import Compressor, Decompressor
 from recordkit.container.header import Header
 from recordkit.container.index import IndexBuilder
 from recordkit.container.layout import MAGIC, ChunkEntry
+from recordkit.container.signatures import SIGNATURES, Signer
 from recordkit.container.source import FileSource
 from recordkit.container.summary import State, Summary
-from recordkit.errors import FormatError
+from recordkit.errors import ChainError, FormatError
 from recordkit.limits import DEFAULT_LIMITS, KIB, Limits
 
 DEFAULT_CHUNK_BYTES: Final = 256 * KIB
@@ -37,6 +40,8 @@ def seal(
     chunk_bytes: int = DEFAULT_CHUNK_BYTES,
     files: Files | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    written_head: str | None = None,
+    signer: Signer | None = None,
 ) -> Summary:
     """
     Seal the open recording at *open_path* as *sealed_path* and return its summary.
@@ -50,22 +55,27 @@ def seal(
         chunk_bytes: Chunks are joined up to this size if they are much smaller.
         files: Does the work; default: the operating system's.
         limits: Sizes to accept.
+        written_head: The head, in hex, that the file must have: of whoever wrote it and still knows.
+        signer: Signs the head; default: the recording is not signed.
 
     Raises:
-        FormatError: The recording is damaged before its end; it is left as it is.
+        FormatError: The recording is damaged before its end, or has another head; it is left as it is.
         OSError: Sealing may be tried again.
     """
     files = files or OsFiles()
     source = FileSource(open_path)
     try:
         survey = _Survey(source, open_path, limits)
+        head = survey.decoder.head.hex()
+        if written_head not in (None, head):
+            raise ChainError("the file does not hold what was written into it", expected=written_head, found=head)
         files.remove(_temporary(open_path))  # of a process that died while joining
-        if survey.sealed is not None:
+        if survey.sealed is not None and (survey.signed or signer is None):
             files.sync(open_path)  # whoever sealed it may have died before
         elif survey.wants_joining(chunk_bytes):
-            survey.summary = _join(survey, open_path, chunk_bytes, files, limits)
+            survey.summary = _join(survey, open_path, chunk_bytes, files, signer)
         else:
-            survey.summary = _append_index(survey, open_path, files)
+            survey.summary = _append_index(survey, open_path, files, signer)
     except FormatError as error:
         error.path = open_path
         raise
@@ -86,10 +96,12 @@ class _Survey:
     def __init__(self, source: FileSource, path: Path, limits: Limits) -> None:
         self.source = source
         self.path = path
+        self.limits = limits
         self.decoder = Decoder(source, limits)
         self.builder = IndexBuilder(self.header.end - len(MAGIC))
         self.end = self.header.end
         self.sealed: Summary | None = None
+        self.signed = False
         self.summary: Summary | None = None
         torn = False
         for item in self.decoder.walk():
@@ -102,6 +114,7 @@ class _Survey:
             torn = True
         index = self.decoder.index
         if index is not None and not torn:
+            self.signed = SIGNATURES in index.summary
             self.sealed = self.header.summary(
                 self.state, self.builder.totals, stored_bytes=source.size(), head=index.trailer.chain.hex()
             )
@@ -130,10 +143,18 @@ class _Survey:
         return summary
 
 
-def _append_index(survey: _Survey, path: Path, files: Files) -> Summary:
+def _signed(signer: Signer | None, header: Header, builder: IndexBuilder, head: bytes) -> dict[str, object]:
+    if signer is None:
+        return {}
+    totals = builder.totals
+    return signer.notes(sid=header.sid, head=head, chunks=totals.chunks, events=totals.events)
+
+
+def _append_index(survey: _Survey, path: Path, files: Files, signer: Signer | None) -> Summary:
     head = survey.decoder.head
     summary = survey.header.summary(survey.state, survey.builder.totals, stored_bytes=0, head=head.hex())
-    tail = survey.builder.finish(recording_id=survey.header.chain[:8], chain=head, summary=summary)
+    notes = _signed(signer, survey.header, survey.builder, head)
+    tail = survey.builder.finish(recording_id=survey.header.chain[:8], chain=head, summary=summary, notes=notes)
     if survey.source.size() > survey.end:
         files.truncate(path, survey.end)
     files.append(path, tail, offset=survey.end)
@@ -143,7 +164,7 @@ def _append_index(survey: _Survey, path: Path, files: Files) -> Summary:
     )
 
 
-def _join(survey: _Survey, path: Path, chunk_bytes: int, files: Files, limits: Limits) -> Summary:
+def _join(survey: _Survey, path: Path, chunk_bytes: int, files: Files, signer: Signer | None) -> Summary:
     """
     Write the recording anew with full chunks, over the open file.
     """
@@ -155,8 +176,8 @@ def _join(survey: _Survey, path: Path, chunk_bytes: int, files: Files, limits: L
         decompressor = Decompressor()
         for item in survey.decoder.walk():
             if isinstance(item, Chunk):
-                joiner.add(item.raw(decompressor, limits), item.entry, chunk_bytes)
-        summary = joiner.finish(header, survey.state)
+                joiner.add(item.raw(decompressor, survey.limits), item.entry, chunk_bytes)
+        summary = joiner.finish(header, survey.state, signer)
         files.sync(temporary)
         files.rename(temporary, path)
     except BaseException:
@@ -198,12 +219,13 @@ class _Joiner:
         self._position = chunk.after
         self._pending, self._size, self._counts = [], 0, Counts()
 
-    def finish(self, header: Header, state: State) -> Summary:
+    def finish(self, header: Header, state: State, signer: Signer | None) -> Summary:
         if self._pending:
             self._flush()
         head = self._position.chain
         totals = self._builder.totals
         summary = header.summary(state, totals, stored_bytes=0, head=head.hex())
-        tail = self._builder.finish(recording_id=self._position.recording_id, chain=head, summary=summary)
+        notes = _signed(signer, header, self._builder, head)
+        tail = self._builder.finish(recording_id=self._position.recording_id, chain=head, summary=summary, notes=notes)
         self._files.append(self._path, tail, offset=self._position.offset)
         return header.summary(state, totals, stored_bytes=self._position.offset + len(tail), head=head.hex())

@@ -5,6 +5,7 @@ The file ends at `size` whenever no write is under way. A write that fails may h
 there; it is cut off before the next one, so a failed write never leaves damage in the middle.
 """
 
+import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,9 @@ MAX_ATTRIBUTE: Final = 1000
 Characters of text in a header attribute; the events hold what is longer. Clients choose some of these texts,
 and seven of them have to fit into the 64 KiB that a reader accepts.
 """
+
+_FORGETTING: Final = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT})
+"""What ``fsync`` says where it could not write; other errors come before it was asked."""
 
 
 class RecordingWriter:
@@ -59,6 +63,7 @@ class RecordingWriter:
             attributes=encode_line(cut).rstrip(b"\n"),
         )
         self._unclean = False
+        self._forgotten: OSError | None = None
 
     @property
     def size(self) -> int:
@@ -130,8 +135,18 @@ class RecordingWriter:
         """
         Make all that was written survive power loss; the directory entry too.
 
+        Once the disk has refused to take what was written, every later sync raises as well: the system counts it
+        as written from then on, and would say that all is well (https://wiki.postgresql.org/wiki/Fsync_Errors).
+
         Raises:
             OSError: It may not have.
         """
-        self._files.sync(self.path)
+        if self._forgotten is not None:
+            raise OSError(self._forgotten.errno, f"an earlier sync failed: {self._forgotten.strerror}")
+        try:
+            self._files.sync(self.path)
+        except OSError as error:
+            if error.errno in _FORGETTING:
+                self._forgotten = error
+            raise
         self._files.sync(self.path.parent)

@@ -21,8 +21,9 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 from recordkit.clock import Clock, SystemClock
-from recordkit.container import RecordingWriter, seal
+from recordkit.container import RecordingWriter
 from recordkit.container.files import Files, OsFiles
+from recordkit.container.signatures import KeySource, load_signing_key
 from recordkit.container.summary import ATTRIBUTES
 from recordkit.errors import ClosedError, DuplicateSessionError, RecordingWriteError
 from recordkit.events.ids import new_sid, parse_sid
@@ -31,19 +32,14 @@ from recordkit.recorder.budget import Budget
 from recordkit.recorder.drafts import DraftWriter
 from recordkit.recorder.life import living
 from recordkit.recorder.pending import BufferPool, Room
-from recordkit.recorder.sealing import Sealers
+from recordkit.recorder.sealer import Sealer
 from recordkit.recorder.session import RecordingSession
-from recordkit.store.catalog_file import CatalogFile
 from recordkit.store.owners import take
 from recordkit.store.paths import create_store, open_path, sealed_path
-from recordkit.store.placing import PlacingFiles
-from recordkit.store.recovery import recover
-from recordkit.store.rows import Entry
 from recordkit.version import __version__
 
 _log: Final = logging.getLogger("recordkit.recorder")
 
-_SEALERS: Final = 4
 _BUSY_TICK_S: Final = 0.02
 """How often full buffers are looked for while events come; 20 ms of them fill a few megabytes."""
 
@@ -76,6 +72,7 @@ class Recorder:
         on_error: Literal["strict", "best_effort"] = "strict",
         max_result_rows: int = 0,
         max_result_bytes: int = MIB,
+        signing_key: KeySource | None = None,
         clock: Clock | None = None,
         files: Files | None = None,
     ) -> None:
@@ -95,13 +92,16 @@ class Recorder:
                 or become a gap event (``best_effort``).
             max_result_rows: Result rows to record per result; 0 records none.
             max_result_bytes: Bytes of cells to record per result.
+            signing_key: Signs each recording as it is sealed: an Ed25519 private key's file, its content as bytes, or
+                a loaded key; see `recordkit keygen`.
             clock: Default: the machine's.
             files: Default: the operating system's.
 
         Raises:
-            ValueError: An argument is out of its range.
+            ValueError: An argument is out of its range, or *signing_key* is no such key.
             StoreError: *path* is no directory.
-            OSError: The store can't be made or locked.
+            OSError: The store can't be made or locked, or the key not be read.
+            MissingDependencyError: *signing_key* needs the package cryptography.
         """
         if not flush_interval_s > 0:
             raise ValueError(f"flush_interval_s: expected seconds > 0, found {flush_interval_s}")
@@ -113,6 +113,7 @@ class Recorder:
             raise ValueError(f"on_error: expected 'strict' or 'best_effort', found {on_error!r}")
         if max_result_rows < 0 or max_result_bytes < 0:
             raise ValueError("max_result_rows and max_result_bytes: expected numbers >= 0")
+        key = None if signing_key is None else load_signing_key(signing_key)
         self.path = Path(path).absolute()
         self.owner = secrets.token_hex(16)
         self.clock = clock or SystemClock()
@@ -125,7 +126,9 @@ class Recorder:
         self._files = files or OsFiles()
         self._budget = Budget(memory_budget)
         self._writer = DraftWriter(self.path, strict=self.strict, budget=self._budget, buffers=self.buffers)
-        self._sealers = Sealers(_SEALERS)
+        self._sealer = Sealer(
+            self.path, chunk_bytes=chunk_bytes, files=self._files, signing_key=key, now_ns=self.clock.time_ns
+        )
         self._sessions: dict[str, RecordingSession] = {}
         self._ready: deque[RecordingSession] = deque()
         self._finishing: deque[RecordingSession] = deque()
@@ -138,10 +141,7 @@ class Recorder:
         self._closed = self._stopping = self._ended = False
         create_store(self.path)
         self._owner_lock = take(self.path, self.owner)
-        self._catalog = CatalogFile(self.path)
-        self._sealed: deque[Entry] = deque()
-        self._cataloguing = threading.Lock()
-        self._sealers.submit(self._recover)
+        self._sealer.recover()
         living.add(self)
 
     # ------------------------------------------------------------------ for the proxy's author
@@ -226,9 +226,7 @@ class Recorder:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-        self._sealers.close()
-        self._catalogue()
-        self._catalog.close()
+        self._sealer.close()
         self._owner_lock.release()
         living.discard(self)
         self._ended = True
@@ -436,7 +434,7 @@ class Recorder:
             session.failure = self._failure(session, session.error or OSError(0, "unknown error"), hint)
             _log.error("session %s: %s", session.sid, session.failure)
         if session.created and session.failure is None:
-            self._sealers.submit(lambda: self._seal(session))
+            self._sealer.seal(session.writer, lambda failure: self._end(session, failure))
         else:
             self._forget(session)
 
@@ -445,38 +443,17 @@ class Recorder:
         error.__cause__ = cause
         return error
 
-    # ------------------------------------------------------------------ the sealers' threads
+    # ------------------------------------------------------------------ the sealer's threads
 
-    def _seal(self, session: RecordingSession) -> None:
-        target = sealed_path(self.path, session.sid)
-        failure: Exception | None = None
-        files = PlacingFiles(self._files)
-        try:
-            summary = seal(session.writer.path, target, chunk_bytes=self.chunk_bytes, files=files)
-            stat = target.stat()
-        except OSError as error:
+    def _end(self, session: RecordingSession, failure: Exception | None) -> None:
+        if isinstance(failure, OSError):
             hint = "it is written but not sealed; the next recorder, or `recordkit reindex`, seals it"
-            failure = self._failure(session, error, hint)
-        except Exception as error:  # a session must end, whatever happens to it
-            failure = error
-        else:
-            session.sealed = True
-            self._sealed.append(Entry(summary, stat.st_size, stat.st_mtime_ns, files.step))
+            failure = self._failure(session, failure, hint)
         if failure is not None:
             _log.warning("session %s is not sealed: %s", session.sid, failure)
             session.failure = failure if self.strict else None  # no event is missing, so best_effort goes on
+        session.sealed = failure is None
         self._forget(session)
-        self._catalogue()
-
-    def _catalogue(self) -> None:
-        """
-        Add to the catalog what was sealed since; what comes meanwhile goes with the next.
-        """
-        while self._sealed and self._cataloguing.acquire(blocking=False):
-            try:
-                self._catalog.add_many([self._sealed.popleft() for _ in range(len(self._sealed))])
-            finally:
-                self._cataloguing.release()
 
     def _forget(self, session: RecordingSession) -> None:
         with self._lock:
@@ -486,11 +463,6 @@ class Recorder:
                 self._failed.append(session)
             session.finished = True
         self._budget.tell(everyone=True)
-
-    def _recover(self) -> None:
-        recovery = recover(self.path)
-        for problem in recovery.problems:
-            _log.warning("left as it is: %s", problem)
 
     def _exists(self, sid: str) -> bool:
         return open_path(self.path, sid).exists() or sealed_path(self.path, sid).exists()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from recordkit.container.files import OsFiles
 from recordkit.errors import StoreError
 
 SEALED_SUFFIX: Final = ".jsonl.zst"
@@ -27,9 +28,6 @@ CATALOG_LOCK_NAME: Final = "catalog.lock"
 
 BEGINNING_NS: Final = 2_000_000_000
 """The time from a file's making to its header is a few microseconds, if its recorder lives."""
-
-PRIVATE: Final = 0o700
-"""Mode of a store's directories: recordings hold what people typed."""
 
 SHARDS: Final = tuple(f"{number:02x}" for number in range(256))
 """Names of the directories of sealed recordings."""
@@ -92,7 +90,7 @@ def create_store(root: Path) -> None:
         StoreError: *root*, or a part of it, is a file.
     """
     try:
-        (root / OPEN_DIRECTORY).mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        OsFiles().make_directory(root / OPEN_DIRECTORY)
     except (FileExistsError, NotADirectoryError) as error:
         raise StoreError(f"{root}: not a directory, so it can't hold a store") from error
 
