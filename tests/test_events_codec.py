@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from case_ids import case_id
 from recordkit.errors import InvalidEventError, UndecodableEventError
 from recordkit.events import decode_input_line, decode_line, encode_line
 from recordkit.events.codec import INT_MAX, INT_MIN, MAX_DEPTH, encode_value
@@ -220,7 +221,7 @@ def test_a_single_value_is_refused_under_the_name_of_its_field(value, expected, 
     assert found in caught.value.found
 
 
-@pytest.mark.parametrize("key", [1, None, "\ud800", b"a", Text("b")], ids=repr)
+@pytest.mark.parametrize("key", [1, None, "\ud800", b"a", Text("b")], ids=case_id)
 def test_a_bad_key_of_the_event_itself_is_refused(key):
     """A key of the event's own that is not plain Unicode text is refused as the event's fault."""
     with pytest.raises(InvalidEventError, match="keys that are Unicode text") as caught:
@@ -229,7 +230,7 @@ def test_a_bad_key_of_the_event_itself_is_refused(key):
     assert "(the event itself)" in str(caught.value)
 
 
-@pytest.mark.parametrize("event", [OrderedDict(a=1), object(), {1}, b"{}"], ids=repr)
+@pytest.mark.parametrize("event", [OrderedDict(a=1), object(), {1}, b"{}"], ids=case_id)
 def test_only_a_plain_dict_is_an_event(event):
     """What is not a plain dict is refused with its type."""
     with pytest.raises(InvalidEventError) as caught:
@@ -296,7 +297,7 @@ def test_an_error_keeps_its_cause():
         (Number.ONE, b"1"),
         (UUID(int=5), b'"00000000-0000-0000-0000-000000000005"'),
     ],
-    ids=repr,
+    ids=case_id,
 )
 def test_tuples_enumerations_and_uuids_are_taken_for_what_they_hold(value, written):
     """Three types that JSON does not tell from its own are written as list, value and text."""

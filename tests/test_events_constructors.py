@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from case_ids import case_id
 from recordkit.errors import InvalidEventError
 from recordkit.events import KINDS, decode_line, encode_line, original_bytes
 from recordkit.events.constructors import (
@@ -83,7 +84,7 @@ def test_a_failed_result_keeps_kind_and_code():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("affected", [-1, 1.0, "1", True, math.nan, [1]], ids=repr)
+@pytest.mark.parametrize("affected", [-1, 1.0, "1", True, math.nan, [1]], ids=case_id)
 def test_a_number_of_rows_is_an_integer_from_zero(affected):
     """Anything but an integer >= 0 is refused by the field's name."""
     with pytest.raises(InvalidEventError) as caught:
@@ -172,7 +173,7 @@ def test_bytes_of_text_are_counted_not_characters():
     assert result_rows(None, [["é"], ["é"]], max_rows=9, max_bytes=3) == {"rows": [["é"]], "rows_truncated": True}
 
 
-@pytest.mark.parametrize("cell", [b"\xe9", bytearray(b"\xe9"), memoryview(b"\xe9"), "\udce9"], ids=ascii)
+@pytest.mark.parametrize("cell", [b"\xe9", bytearray(b"\xe9"), memoryview(b"\xe9"), "\udce9"], ids=case_id)
 def test_cells_of_bytes_are_readable(cell):
     """A cell that is no UTF-8 is shown with ``\\xNN``, however a Python program carries it."""
     event = result_rows(["c"], [[cell]], max_rows=1, max_bytes=100)
@@ -202,7 +203,7 @@ def test_columns_are_objects_with_a_name(columns, expected):
 
 
 @pytest.mark.parametrize(
-    "column", [None, 5, ("a",), ("a", 5), ("a", "b", "c"), {"type": "x"}, {"name": 5}, b"a"], ids=repr
+    "column", [None, 5, ("a",), ("a", 5), ("a", "b", "c"), {"type": "x"}, {"name": 5}, b"a"], ids=case_id
 )
 def test_a_column_without_a_name_is_refused(column):
     """A column that is none of the three forms is refused by the field's name."""

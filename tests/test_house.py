@@ -34,7 +34,19 @@ HOMES = {
 }  # fmt: skip
 
 # Libraries that cost too much to be loaded by importing recordkit, and the packages that are not loaded by it.
-HEAVY = {"pyarrow", "prompt_toolkit", "sqlparse", "yaml", "asyncio", "pandas", "polars", "duckdb", "click", "pglast", "cryptography"}
+HEAVY = {
+    "pyarrow",
+    "prompt_toolkit",
+    "sqlparse",
+    "yaml",
+    "asyncio",
+    "pandas",
+    "polars",
+    "duckdb",
+    "click",
+    "pglast",
+    "cryptography",
+}
 NOT_LOADED = ("cli/", "terminal/", "analytics/")
 
 # Calls that only some modules may make: what is called -> those modules.

@@ -430,7 +430,7 @@ def test_a_signature_cannot_be_moved_to_another_recording(tmp_path):
         [signed().to_json() | {"signature": "00"}], [signed().to_json() | {"public_key": "zz" * 32}],
         [signed().to_json() | {"signed_ns": "noon"}], [signed().to_json() | {"signed_ns": 2**63}],
     ],
-    ids=str,
+    ids=["text", "number", "no signature", "short signature", "no key", "no time", "late time"],
 )  # fmt: skip
 def test_a_malformed_signature_is_an_error(stored):
     """

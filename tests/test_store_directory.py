@@ -84,7 +84,9 @@ class TestFind:
         for sid in sids[:4]:
             assert sid in str(ambiguous.value)
 
-    @pytest.mark.parametrize("prefix", ["abd", "xyz", "ab*", "a" * 32, "a" * 33, "é", "../ab", sid_with("ff")])
+    @pytest.mark.parametrize(
+        "prefix", ["abd", "xyz", "ab*", "a" * 32, "a" * 33, "é", "../ab", "0" * 8 + "-0000-4000-8000-" + "f" * 12]
+    )
     def test_a_prefix_that_nothing_begins_with_is_not_found(self, root, store, prefix):
         """The error names the prefix and the store."""
         write_sealed(root, sid_with("abc"))
