@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from recordkit.cli.allocation import keep_freed_memory
 from recordkit.cli.app import App, complete_recording, examples, pass_app, reopen
 from recordkit.cli.follow import followed
 from recordkit.cli.forms import delay_s
@@ -123,6 +124,7 @@ def command(
     printed, then the exit code is 3.
     """
     interacting = can_interact(app)
+    keep_freed_memory()
     if form is None:
         form = INTERACTIVE if interacting else Format.TEXT
     if form == INTERACTIVE and not interacting:

@@ -23,7 +23,7 @@ from recordkit.events.kinds import CONSTANT_FIELDS, code_for
 from recordkit.events.timestamps import format_second, parse_time
 from recordkit.limits import MIB
 from recordkit.recorder.line_writer import LineWriter
-from recordkit.recorder.templates import AnyItem, Template, Way
+from recordkit.recorder.templates import NO_SHAPE, AnyItem, Shape, Template, Way
 
 _NS: Final = 1_000_000_000
 _MAX_REMEMBERED: Final = 1024  # kinds of events in a session; a hostile client can't grow the tables
@@ -32,13 +32,6 @@ _MAX_CONSTANTS: Final = 16 * MIB  # bytes as JSON; they stand in every line
 _MADE_UP: Final = 160  # bytes that are put into a line beside the constants, about
 _NEVER_CONSTANT: Final = ("ei", "time", "uid", "event", "code")
 
-Shape = tuple[bytes, int, int, bytes, bytes]
-"""
-Where the constant fields stood in the last event that brought everything; a plain tuple, replaced as one:
-they themselves with the comma behind them, where they begin and end, what the line begins with once they are
-moved (a brace and they), and what they begin with.
-"""
-_NO_SHAPE: Final[Shape] = (b"-", 0, 0, b"", b"")
 _BRACE: Final = ord("{")  # a number is found by `in` in a tenth of the time
 
 
@@ -84,7 +77,6 @@ class SessionLines(LineWriter):
         self._given: dict[str, Template] = {}
         self._given_failed: dict[str, Template] = {}
         self._time_shared = ("-", 0)  # first 20 characters of a time, and their nanoseconds; replaced as one
-        self._shape = _NO_SHAPE
 
     def own_template(self, kind: str, *, failed: bool, fixed: Event, body: bytes = b"") -> Template:
         """
@@ -119,12 +111,12 @@ class SessionLines(LineWriter):
             refuse(event, error)
         if line.count(b"null"):  # takes half the time of `in`
             check_finite(event)
-        block, begin, end, front, _ = self._shape
+        block, begin, end, front, _ = template.shape
         before = line[1:begin]
         if line.startswith(block, begin) and _BRACE not in before:  # behind a brace it may be an inner object's
             line = front + before + line[end:]
         else:
-            line = self._front_first(line)
+            line = self._front_first(line, template)
         # Events of one second share 20 characters; six digits and Z follow, in what we and most others write.
         shared, base_ns = self._time_shared
         try:
@@ -156,7 +148,8 @@ class SessionLines(LineWriter):
             if "ei" in event and (type(ei) is not int or not 0 <= ei < _MAX_EI):
                 raise _wrong_ei(ei)
             time_ns = self._time(event["time"]) if "time" in event else None
-            return (self._remember_given(kind, failed=failed), time_ns, self._front_first(encode_line(event)), ei)
+            template = self._remember_given(kind, failed=failed)
+            return (template, time_ns, self._front_first(encode_line(event), template), ei)
         return self._mixed(event, kind, now_ns, failed=failed)
 
     def _remember_own(self, kind: str, *, failed: bool) -> Template:
@@ -216,20 +209,20 @@ class SessionLines(LineWriter):
             self._time_shared = (text[:20], time_ns - time_ns % _NS)
         return time_ns
 
-    def _front_first(self, line: bytes) -> bytes:
+    def _front_first(self, line: bytes, template: Template) -> bytes:
         """
         Return the line of an event that brings everything, its constant fields first.
         """
-        block, begin, _, front, key = self._shape
+        block, begin, _, front, key = template.shape
         begin = line.find(key) if key else -1  # it moves when numbers before it grow
         if begin > 0 and line.startswith(block, begin) and line.find(b"{", 1, begin) < 0:
             end = begin + len(block)
-            self._shape = (block, begin, end, front, key)
+            template.shape = (block, begin, end, front, key)
             return front + line[1:begin] + line[end:]
         event = orjson.loads(line)
         if not self.verbatim:
             event = event | {name: value for name, value in self.constants.items() if name not in event}
-        self._shape = self._learnt(line, list(event), event)
+        template.shape = self._learnt(line, list(event), event)
         first = {name: event.pop(name) for name in CONSTANT_FIELDS if name in event}
         if first and event:
             return orjson.dumps(first)[:-1] + b"," + orjson.dumps(event)[1:] + b"\n"
@@ -243,11 +236,11 @@ class SessionLines(LineWriter):
         last = next((n for n in range(first, len(names)) if names[n] not in _CONSTANT), len(names))
         missing = not self.verbatim and not self.constants.keys() <= set(names[first:last])
         if first == last or last == len(names) or missing:
-            return _NO_SHAPE
+            return NO_SHAPE
         block = orjson.dumps({name: event[name] for name in names[first:last]})[1:-1] + b","
         key = orjson.dumps(names[first]) + b":"
         begin = line.find(key)
-        return (block, begin, begin + len(block), b"{" + block, key) if begin > 0 else _NO_SHAPE
+        return (block, begin, begin + len(block), b"{" + block, key) if begin > 0 else NO_SHAPE
 
 
 _CONSTANT: Final = frozenset(CONSTANT_FIELDS)

@@ -24,6 +24,14 @@ from recordkit.events.kinds import KINDS, Role
 
 Item = tuple["Template", int | None, bytes, int | None]
 
+Shape = tuple[bytes, int, int, bytes, bytes]
+"""
+Where the constant fields stood in the last event of a kind that brought everything; a plain tuple, replaced as
+one: they themselves with the comma behind them, where they begin and end, what the line begins with once they are
+moved (a brace and they), and what they begin with.
+"""
+NO_SHAPE: Final[Shape] = (b"-", 0, 0, b"", b"")
+
 _MARKS: Final = {Role.START: MARK_START, Role.END: MARK_END}
 
 
@@ -49,6 +57,7 @@ class Template:
         asks: A statement of which a result may be awaited.
         plain: It counts as an event and as nothing else.
         simple: It is `plain` or `asks`.
+        shape: Of the last event that was given. One a kind: statements and their results take turns.
     """
 
     __slots__ = (
@@ -64,6 +73,7 @@ class Template:
         "puts_uid",
         "query",
         "result",
+        "shape",
         "simple",
         "way",
     )
@@ -95,6 +105,7 @@ class Template:
         self.asks = self.query and not failed
         self.plain = not (self.query or self.result or self.gap or self.mark or failed)
         self.simple = self.plain or self.asks
+        self.shape = NO_SHAPE
 
 
 AnyItem = tuple[Any, ...]
