@@ -72,14 +72,19 @@ def test_a_summary_that_differs_is_named_with_its_keys():
 
 def test_keys_and_sizes_of_later_writers_agree():
     """
-    An index with more keys and larger entries is no disagreement.
+    An index with more keys and larger entries is no disagreement, unless what this version knows of them differs.
     """
+    size = INDEX.fields.entry_size
+    entries = [INDEX.entries[begin : begin + size] for begin in range(0, len(INDEX.entries), size)]
     later = INDEX._replace(
+        entries=b"".join(entry + b"more of" + bytes([n]) for n, entry in enumerate(entries)),
         summary=INDEX.summary | {"signatures": []},
         fields=INDEX.fields._replace(entry_size=INDEX.fields.entry_size + 8),
         trailer=INDEX.trailer._replace(entries_crc=1),
     )
     assert named(index=later) == []
+    swapped = b"".join(entry + bytes(8) for entry in entries[::-1])
+    assert "index does not agree with the chunk headers" in named(index=later._replace(entries=swapped))
 
 
 def test_a_mark_that_misleads_is_named():

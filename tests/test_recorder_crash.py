@@ -71,6 +71,8 @@ def run_of_kills(tmp_path: Path, kills: int) -> None:
         sid, *flushed = killed(_VICTIM, store, dice.random() * 0.08)
         reported = int(flushed[-1]) if flushed else -1
         with recordkit.open_store(store) as opened:
+            if reported < 0 and sid not in opened:
+                continue  # killed before its first flush, when there was no file yet
             left = opened[sid].summary
             assert left.state in (State.INTERRUPTED, State.TORN)
         with recordkit.Recorder(store):
@@ -92,6 +94,7 @@ def test_flushed_events_survive_kill_9(tmp_path):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_flushed_events_survive_a_thousand_kills(tmp_path):
     """The same a thousand times."""
     run_of_kills(tmp_path, 1000)
@@ -126,6 +129,7 @@ def test_kills_while_sealing_leave_each_recording_once_and_whole(tmp_path):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_a_thousand_kills_while_sealing(tmp_path):
     """The same a thousand times."""
     run_of_sealing_kills(tmp_path, 1000)

@@ -185,11 +185,13 @@ class Decoder:
                     raise ChainError("chunk is out of order", expected=least, found=item.header.sequence)
                 if frames and chain is not None:
                     self._check_chain(chain, item)
+                elif frames and item.header.sequence > least:
+                    item.raw(self._decompressor, self._limits)  # a header alone may be a copy out of a later place
             except UnsupportedVersionError as error:
                 error.offset, error.chunk = offset, sequence
                 raise
             except FormatError as error:
-                found = self._resume(offset, error, least)
+                found = self._resume(offset, error, least, known=chain is not None)
                 cut = isinstance(error, TruncatedError)
                 if growing and ((cut and found is None) or (self._source.size() != size and (cut or found is None))):
                     return  # the writer was at work while we looked; the next walk sees what it did
@@ -291,9 +293,15 @@ class Decoder:
         if end != index.offset and (end is not None or self._search(index.offset + index.size) is not None):
             raise ChainError("an index before the end")
 
-    def _resume(self, offset: int, error: FormatError, least: int) -> Start | None:
+    def _resume(self, offset: int, error: FormatError, least: int, *, known: bool) -> Start | None:
         """
         Return where reading goes on after *error* at *offset*; None if nothing of this recording follows.
+
+        Args:
+            offset: Of what could not be used.
+            error: Why.
+            least: The sequence that was to come.
+            known: Nothing before it was damaged: the chain leads here.
         """
         try:
             item = self.item_at(offset, bounds=True)
@@ -303,6 +311,8 @@ class Decoder:
             return self._search(item.offset + item.size)  # only what is in it is bad
         if item is None:
             return self._search(offset + 1)
+        if not isinstance(error, ChainError) and not known and item.header.sequence > least:
+            return self._search(offset + 1)  # it would make all chunks up to its number seem to be repeated
         if not isinstance(error, ChainError):
             return Start(item.end, item.header.sequence + 1, item.header.chain)  # only its frame is bad
         if item.header.sequence > least:
