@@ -113,3 +113,70 @@ def test_the_shortcut_passes_over_what_cannot_match(pattern):
     search = Search(pattern)
     assert not search.may_match(b'{"event":"db.session.query","db_query":"SELECT 1"}')
     assert search.may_match(json.dumps({"db_query": f"-- {pattern};"}, ensure_ascii=False).encode())
+
+
+WORDS = st.lists(
+    st.sampled_from(
+        ["a", "b", "é", "k", ".", "s?", "(ab|k)", "(?:é|a)+", '"', "\\\\", "/", "19", r"\d", " ", r"\x1b", "(?i:K)"]
+    ),
+    max_size=5,
+).map("".join)
+
+
+@given(
+    WORDS, st.lists(st.dictionaries(st.sampled_from([*FIELDS, "other"]), VALUES, max_size=2), max_size=4), st.booleans()
+)
+def test_candidates_are_all_that_can_match(pattern, events, ignore_case):
+    """Of several lines, each in which the expression is found is a candidate, and candidates come in order."""
+    search = Search(pattern, ignore_case=ignore_case)
+    for lines in zip(*map(lines_of, events), strict=True):
+        found = list(search.candidates(b"".join(line + b"\n" for line in lines)))
+        places = iter(lines)
+        assert all(line in places for line in found)
+        for line in lines:
+            assert line in found or not search.matches(json.loads(line))
+
+
+@pytest.mark.parametrize("pattern", ["DROP TABLE", "DROP +TABLE", "(DROP|TRUNCATE) TABLE", "naïve DROP"])
+def test_candidates_leave_out_the_rest(pattern):
+    """Only lines with the text are candidates, wherever in a long run they stand."""
+    hit = json.dumps({"db_query": "x naïve DROP TABLE"}, ensure_ascii=False).encode()
+    other = b'{"db_query":"SELECT 1"}'
+    run = b"\n".join([hit, *[other] * 500, hit, hit, *[other] * 500, hit]) + b"\n"
+    search = Search(pattern)
+    assert list(search.candidates(run)) == [hit] * 4
+    assert list(search.candidates(run[:-1])) == [hit] * 4
+    assert list(search.candidates(b"\n".join([other] * 1000))) == []
+
+
+def test_without_memmem_the_answers_are_the_same(monkeypatch):
+    """Where the C library has no such function, Python's own is used."""
+    import ctypes
+
+    from recordkit.cli.search import substring_search
+
+    long = b"x" * 5000 + b"needle" + b"\0y" * 3000
+    found = [substring_search()(long, needle) for needle in (b"needle", b"y\0y\0", b"Needle", b"xn", b"\0x")]
+
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    assert [substring_search()(long, needle) for needle in (b"needle", b"y\0y\0", b"Needle", b"xn", b"\0x")] == found
+    assert found == [True, True, False, True, False]
+
+
+def test_candidates_of_several_texts_come_in_order():
+    """Where any of several texts will do, lines with either are candidates, each once."""
+    lines = [b'{"db_query":"%b t"}' % word for word in (b"DROP", b"SELECT", b"TRUNCATE DROP", b"TRUNCATE", b"DROP")]
+    assert list(Search("DROP|TRUNCATE").candidates(b"\n".join([*lines, b""]))) == [lines[0], *lines[2:]]
+
+
+@pytest.mark.parametrize(("pattern", "text"), [("\u212a", "k"), ("k", "\u212a"), ("\u017f", "S"), ("É", "é")])
+def test_letters_that_are_the_same_without_case_are_found(pattern, text):
+    """Letters beyond ASCII may be the same as one within it."""
+    search = Search(pattern, ignore_case=True)
+    for escape in (True, False):
+        line = json.dumps({"db_query": text}, ensure_ascii=escape).encode()
+        assert search.matches(json.loads(line))
+        assert list(search.candidates(line + b"\n")) == [line]

@@ -5,19 +5,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import click
 
 from recordkit.cli import forms
+from recordkit.cli.allocation import keep_freed_memory
 from recordkit.cli.app import App, examples, pass_app
 from recordkit.cli.filters import recording_filters
 from recordkit.cli.json_list import JsonList
+from recordkit.cli.scanning import Match, Scan, Scans
 from recordkit.cli.search import STATEMENT_FIELDS, Search
-from recordkit.container import Recording
-from recordkit.errors import FormatError, SessionNotFoundError
-from recordkit.events import Event, decode_line, parse_time
-from recordkit.store import DirectoryStore, RecordingFilter
+from recordkit.store import RecordingFilter
 from recordkit.transcript.phrases import text_of
 
 EPILOG = examples(
@@ -30,16 +29,6 @@ EPILOG = examples(
 
 _EXCERPT: Final = 1000
 """Characters of a match on a terminal; a statement may have 64 million."""
-
-
-class Match(NamedTuple):
-    """
-    An event in which the pattern was found.
-    """
-
-    event: Event
-    delay_ns: int
-    fields: dict[str, str]
 
 
 @click.command(name="grep", epilog=EPILOG, short_help="Search the statements of all recordings.")
@@ -62,16 +51,19 @@ def command(app: App, *, pattern: str, wanted: RecordingFilter, ignore_case: boo
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     damaged = False
+    keep_freed_memory()
     with app.store() as store, ExitStack() as stack:
-        write: Callable[[Recording, Iterator[Match]], None]
+        write: Callable[[Scan, Iterator[Match]], None]
         if form == "json":
             items = stack.enter_context(JsonList(app.out))
             write = partial(_write_json_count if count else _write_json, items)
         else:
             write = partial(_write_count if count else _write_text, app)
-        for summary in store.select(wanted):
-            app.err.status(f"searching {summary.sid}")
-            for fault in _searched(store, summary.sid, search, write):
+        scans = stack.enter_context(Scans(partial(store.open, mode="salvage"), search, keep=not count))
+        for scan in scans.in_order(summary.sid for summary in store.select(wanted)):
+            app.err.status(f"searching {scan.sid}")
+            write(scan, scans.matches(scan))
+            for fault in scan.faults:
                 damaged = True
                 app.out.flush()
                 app.err.status("")
@@ -83,46 +75,7 @@ def command(app: App, *, pattern: str, wanted: RecordingFilter, ignore_case: boo
     return 3 if damaged else 0
 
 
-def _searched(
-    store: DirectoryStore, sid: str, search: Search, write: Callable[[Recording, Iterator[Match]], None]
-) -> list[str]:
-    """
-    Write the matches of one recording and return its faults in words.
-    """
-    try:
-        with store.open(sid, mode="salvage") as recording:
-            write(recording, _matches(recording, search))
-            return [str(damage.error) for damage in recording.damage]
-    except SessionNotFoundError:
-        return []  # removed while we searched
-    except FormatError as error:
-        return [str(error)]
-
-
-def _matches(recording: Recording, search: Search) -> Iterator[Match]:
-    start_ns: int | None = None
-    for run in recording.lines():
-        if not search.may_match(run):
-            continue
-        for line in run.split(b"\n"):
-            if not line or not search.may_match(line):
-                continue
-            event = decode_line(line)
-            fields = search.matches(event)
-            if fields:
-                if start_ns is None:
-                    start_ns = recording.summary.start_ns or 0
-                yield Match(event, max(0, _time_ns(event, start_ns) - start_ns), fields)
-
-
-def _time_ns(event: Event, default: int) -> int:
-    try:
-        return parse_time(event["time"])
-    except (KeyError, TypeError, ValueError):
-        return default
-
-
-def _write_text(app: App, recording: Recording, matches: Iterator[Match]) -> None:
+def _write_text(app: App, scan: Scan, matches: Iterator[Match]) -> None:
     """
     Write matches under their recording on a terminal, else with the sid on each line, between tabs.
     """
@@ -130,11 +83,11 @@ def _write_text(app: App, recording: Recording, matches: Iterator[Match]) -> Non
     for match in matches:
         shown = _shown(match)
         if not app.out.is_terminal:
-            app.out.line_of(recording.sid, forms.delay(match.delay_ns), shown)
+            app.out.line_of(scan.sid, forms.delay(match.delay_ns), shown)
             continue
         if not headed:
             app.err.status("")
-            app.out.line(_heading(recording))
+            app.out.line(_heading(scan))
             headed = True
         excerpt = shown if len(shown) <= _EXCERPT else f"{shown[:_EXCERPT]}…"
         app.out.line(f"  {forms.delay(match.delay_ns)}  {excerpt}")
@@ -143,22 +96,26 @@ def _write_text(app: App, recording: Recording, matches: Iterator[Match]) -> Non
         app.out.flush()
 
 
-def _write_count(app: App, recording: Recording, matches: Iterator[Match]) -> None:
-    number = sum(1 for _ in matches)
-    if number:
-        app.out.line_of(recording.sid, str(number))
+def _write_count(app: App, scan: Scan, matches: Iterator[Match]) -> None:
+    if (number := _counted(scan, matches)) > 0:
+        app.out.line_of(scan.sid, str(number))
 
 
-def _write_json(items: JsonList, recording: Recording, matches: Iterator[Match]) -> None:
+def _write_json(items: JsonList, scan: Scan, matches: Iterator[Match]) -> None:
     for match in matches:
         event = {name: match.event.get(name) for name in ("ei", "time", "event")}
-        items.add({"sid": recording.sid, "delay_s": match.delay_ns / 1e9} | event | {"matches": match.fields})
+        items.add({"sid": scan.sid, "delay_s": match.delay_ns / 1e9} | event | {"matches": match.fields})
 
 
-def _write_json_count(items: JsonList, recording: Recording, matches: Iterator[Match]) -> None:
-    number = sum(1 for _ in matches)
-    if number:
-        items.add({"sid": recording.sid, "count": number})
+def _write_json_count(items: JsonList, scan: Scan, matches: Iterator[Match]) -> None:
+    if (number := _counted(scan, matches)) > 0:
+        items.add({"sid": scan.sid, "count": number})
+
+
+def _counted(scan: Scan, matches: Iterator[Match]) -> int:
+    for _ in matches:  # there are none: it ends when all were counted
+        pass
+    return scan.count
 
 
 def _shown(match: Match) -> str:
@@ -167,7 +124,9 @@ def _shown(match: Match) -> str:
     return "  -- ".join(others if statement is None else [statement, *others])
 
 
-def _heading(recording: Recording) -> str:
-    summary = recording.summary
+def _heading(scan: Scan) -> str:
+    summary = scan.summary
+    if summary is None:
+        return scan.sid
     about = (summary.user, summary.db_service, summary.db_protocol, forms.minute(summary.start_ns))
-    return " ".join([recording.sid, *filter(None, about)])
+    return " ".join([scan.sid, *filter(None, about)])

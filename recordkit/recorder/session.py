@@ -81,6 +81,7 @@ class RecordingSession:
         self._now_ns = recorder.clock.time_ns
         lines = SessionLines(self.sid, constants, verbatim=verbatim)
         self._lines = lines
+        self._brings_nothing, self._own, self._own_failed = lines.reserved.isdisjoint, lines.own, lines.own_failed
         # Its template has fields beside the constants, and no line may have one twice.
         self._query_template = (
             lines.own_template(
@@ -217,19 +218,19 @@ class RecordingSession:
         Raises:
             InvalidEventError, ClosedError, RecordingWriteError: As in `query`.
         """
-        lines = self._lines
         try:
-            if lines.reserved.isdisjoint(event):
-                template = (lines.own_failed if event.get("success") is False else lines.own)[event["event"]]
+            if self._brings_nothing(event):
+                failed = "success" in event and event["success"] is False
+                template = (self._own_failed if failed else self._own)[event["event"]]
                 line = _dumps(event, None, LINE_OPTIONS)[_BEHIND_BRACE]
                 if line.count(b"null"):  # takes half the time of `in`
                     check_finite(event)
                 item = (template, self._now_ns(), line, None)
             else:
-                item = lines.item(event, self._now_ns)
+                item = self._lines.item(event, self._now_ns)
                 line = item[2]
         except (KeyError, TypeError, AttributeError, RecursionError):
-            item = lines.item(event, self._now_ns)  # a kind that is new, or an error that it names
+            item = self._lines.item(event, self._now_ns)  # a kind that is new, or an error that it names
             line = item[2]
         self._append(item)
         room = self._room = self._room - len(line) - _ITEM_COST
