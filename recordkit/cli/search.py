@@ -11,10 +11,11 @@ part of one is not looked for.
 import operator
 import re
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, Final
+from typing import Final
 
 from recordkit.cli.required_text import required_texts
 from recordkit.events import Event
+from recordkit.playback.search import texts_in
 from recordkit.transcript.phrases import text_of
 
 STATEMENT_FIELDS: Final = ("db_query", "query")
@@ -63,25 +64,10 @@ class Search:
         Return the fields of *event* that match, with their text.
         """
         return {
-            name: text_of(event[name]) for name in FIELDS if name in event and any(map(self._find, _texts(event[name])))
+            name: text_of(event[name])
+            for name in FIELDS
+            if name in event and any(map(self._find, texts_in(event[name])))
         }
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """
-    Yield each text, key and number in a value; a pattern has to match within one of them.
-    """
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif value is not None:
-        yield text_of(value)
 
 
 class _Filter:

@@ -59,19 +59,22 @@ class Search:
             self.expression.search(text)
             for name, value in event.items()
             if name not in _SHARED
-            for text in _texts(value)
+            for text in texts_in(value)
         )
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """
+    Yield each text, key and number in a value; a pattern has to match within one of them.
+    """
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for key, item in value.items():
             yield key
-            yield from _texts(item)
+            yield from texts_in(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from texts_in(item)
     elif value is not None:
         yield text_of(value)
