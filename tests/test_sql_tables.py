@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordkit.sql.postgres_parser import MAX_CHARS, available, parsed_tables
+from recordkit.sql.postgres_parser import MAX_CHARS, parsed_tables
 from recordkit.sql.tables import MAX_DEPTH, tables_of
 from recordkit.sql.tokens import MAX_STATEMENT_CHARS
 from sql_samples import SAMPLES
 from sql_texts import PROTOCOLS, counted_steps, hostile_texts, sql_texts
-
-by_parser = pytest.mark.skipif(not available(), reason="pglast is optional")
 
 
 @pytest.mark.parametrize(("protocol", "sql", "_kind", "touched", "written"), SAMPLES, ids=lambda value: str(value)[:40])
@@ -26,7 +24,6 @@ def test_tables_are_what_a_person_says(protocol, sql, _kind, touched, written):
         assert found.written == written
 
 
-@by_parser
 @pytest.mark.parametrize(
     ("sql", "touched", "written"),
     [(row[1], row[3] or (), row[4] or ()) for row in SAMPLES if row[0] == "postgres"],
@@ -41,7 +38,6 @@ def test_parser_of_postgres_agrees(sql, touched, written):
         assert found == (set(touched), set(written))
 
 
-@by_parser
 def test_parser_reads_most_of_the_sample():
     """
     The comparison with PostgreSQL's parser is no empty one.
@@ -50,7 +46,6 @@ def test_parser_reads_most_of_the_sample():
     assert sum(read) > 0.95 * len(read)
 
 
-@by_parser
 @pytest.mark.parametrize(
     "sql",
     [

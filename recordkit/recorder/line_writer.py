@@ -85,16 +85,18 @@ class LineWriter:
         ways = {kind.way for kind in kinds}
         if len(ways) == 1 and all(kind.simple or kind.result for kind in kinds):
             way = ways.pop()
-            if way is Way.OWN and self._write_own(templates, kinds, times, lines, out):
-                self._count_run(templates, kinds, times, counts, finest_ns=1000)
-                return
+            if way is Way.OWN:
+                bounds = min(times), max(times)
+                if self._write_own(templates, kinds, times, lines, out, bounds=bounds):
+                    self._count_run(templates, kinds, times, counts, bounds=bounds, finest_ns=1000)
+                    return
             first = eis[0]
             if way is Way.GIVEN and None not in times and first is not None:
                 count = len(eis)
                 if eis == tuple(range(first, first + count)):
                     out.write(b"".join(lines))
                     self.next_ei = first
-                    self._count_run(templates, kinds, times, counts)
+                    self._count_run(templates, kinds, times, counts, bounds=(min(times), max(times)))
                     return
         self._write_each(items, out, counts)
 
@@ -105,6 +107,8 @@ class LineWriter:
         times: tuple[int, ...],
         lines: tuple[bytes, ...],
         out: BytesIO,
+        *,
+        bounds: tuple[int, int],
     ) -> bool:
         """
         Write own events of one second; False if they are not.
@@ -112,7 +116,7 @@ class LineWriter:
         base_ns = self._second_ns
         if not base_ns <= times[0] < base_ns + _NS:
             base_ns = self._at(times[0])
-        if min(times) < base_ns or max(times) >= base_ns + _NS:
+        if bounds[0] < base_ns or bounds[1] >= base_ns + _NS:
             return False
         done, count = 0, len(lines)
         while done < count:
@@ -156,6 +160,7 @@ class LineWriter:
         times: tuple[int, ...],
         counts: Counts,
         *,
+        bounds: tuple[int, int],
         finest_ns: int = 1,
     ) -> None:
         """
@@ -166,12 +171,13 @@ class LineWriter:
             kinds: Which there are among them.
             times: Of each event.
             counts: Where to.
+            bounds: The earliest and the latest of *times*.
             finest_ns: To which its line holds a time.
         """
         count, first = len(times), self.next_ei
         counts.events += count
         counts.cover(first, first + count - 1)
-        earliest, latest, last = min(times), max(times), times[-1]
+        (earliest, latest), last = bounds, times[-1]
         counts.earliest_ns = min(counts.earliest_ns, earliest - earliest % finest_ns)
         counts.latest_ns = max(counts.latest_ns, latest - latest % finest_ns)
         if len(kinds) == 1 and templates[0].simple:
