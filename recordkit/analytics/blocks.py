@@ -1,19 +1,24 @@
 """
-Runs of stored lines to record batches of `events`, a mebibyte or so at a time.
+Runs of stored lines to record batches of `events`, some mebibytes at a time.
 
-Lines are cut (`recordkit.analytics.cutting`) and what is left of them is read by Arrow, many chunks in
-one call. Where that leaves any doubt, the lines concerned take the general way, one Python object an
-event (`recordkit.analytics.rows`). Either way the rows are the same, in the order of the lines.
+Lines are cut where all have the same text (`recordkit.analytics.grouping`), many chunks at once. What is left
+of that goes to Arrow's reader of JSON, without what it has in common (`recordkit.analytics.cutting`,
+`recordkit.analytics.parsing`); and where that leaves any doubt, the general way, one Python object an event
+(`recordkit.analytics.rows`). Whichever way they go, the rows are the same, in the order of the lines.
 """
 
-from array import array
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from recordkit.analytics.cutting import Cutter, Prefix, Segment
-from recordkit.analytics.parsing import Columns, Reader
+from recordkit.analytics.grouping import FEW, Group, grouped
+from recordkit.analytics.layouts import Columns
+from recordkit.analytics.parsing import Reader
 from recordkit.analytics.rows import Row, batch_of, row_of
 from recordkit.analytics.schema import EVENTS, REST, ColumnType, arrow_schema, arrow_type
 from recordkit.errors import UndecodableEventError
@@ -23,15 +28,19 @@ from recordkit.limits import MIB
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_BYTES: Final = MIB
-"""Of lines, cut; the reader of Arrow takes twice as long for blocks the size of a chunk."""
+_BLOCK_BYTES: Final = 4 * MIB
+"""Of lines: a dozen chunks, so that each call of Arrow is for thousands of lines."""
 _PIECE_BYTES: Final = 4 * MIB
 """Of a chunk's lines that are taken at a time; a chunk may have 512 MiB."""
-_AHEAD: Final = 2
-"""Blocks that are made while the next lines are cut."""
+_WORKERS: Final = 2
+"""Threads that make blocks: with the one that reads and the one that writes, enough for a few cores."""
+_AHEAD: Final = 3
+"""Blocks that are made while the next lines are read."""
 _PAUSE: Final = 16
-"""Blocks that take the general way at once, after one in which all had to."""
+"""Blocks for which a way is not tried that was of no use."""
 _CATEGORIES: Final = frozenset(column.name for column in EVENTS if column.type is ColumnType.CATEGORY)
+
+_Way = TypeVar("_Way", Cutter, Reader)
 
 Fault = Callable[[int, UndecodableEventError], None]
 """What is told of a line that is no event, and of which recording it is; it may raise."""
@@ -42,7 +51,7 @@ class Block(NamedTuple):
     A batch of rows.
 
     Attributes:
-        batch: The rows.
+        batch: The rows; columns that are null throughout may be missing.
         recordings: Of each row, the number of the recording that it was added with.
         size: Bytes of text in it, about.
     """
@@ -50,6 +59,45 @@ class Block(NamedTuple):
     batch: "pa.RecordBatch"
     recordings: "pa.Array"
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """
+    Whole lines of one recording.
+
+    Attributes:
+        raw: Each with its newline.
+        count: How many.
+        ends: The event that ends the session may be among them.
+        recording: Its number.
+    """
+
+    raw: bytes
+    count: int
+    ends: bool
+    recording: int
+
+
+_Faults = list[tuple[int, UndecodableEventError]]
+
+
+class _Made(NamedTuple):
+    """
+    What became of lines: their block, if there are rows, and what is to tell of them before.
+    """
+
+    block: Block | None
+    faults: _Faults
+
+
+class _Stretch(NamedTuple):
+    """
+    Lines that others left over, cut apart, and their numbers within the block.
+    """
+
+    segment: Segment
+    places: Sequence[int]
 
 
 class EventBlocks:
@@ -65,19 +113,15 @@ class EventBlocks:
             fault: Told of each line that is no event, which has no row then.
             fast: False sends every line the general way.
         """
-        import pyarrow as pa
-
         self._fault = fault
         self._fast = fast
-        self._cutter = Cutter()
-        self._reader = Reader()
-        self._segments: list[Segment] = []
+        self._ways = threading.local()  # what each thread remembers of lines
+        self._runs: list[_Run] = []
         self._bytes = 0
-        self._pause = 0
-        self._waiting: deque[Future[list[Block]]] = deque()
-        self._worker: ThreadPoolExecutor | None = None
+        self._pauses = {grouped: 0, Reader: 0}  # of each way: blocks for which it is not tried
+        self._waiting: deque[Future[_Made]] = deque()
+        self._workers: ThreadPoolExecutor | None = None
         self._schema = arrow_schema(EVENTS)
-        self._nulls: dict[pa.DataType, pa.Array] = {}
 
     def add(self, raw: bytes, count: int, *, ends: bool, recording: int = 0) -> Iterator[Block]:
         """
@@ -93,126 +137,199 @@ class EventBlocks:
             lines = count if piece is raw else piece.count(b"\n")
             if not lines:
                 continue
-            if self._fast and not self._pause:
-                segments: Iterable[Segment] = self._cutter.cut(piece, lines, ends=ends)
-            else:
-                segments = (Segment(None, piece[:-1], lines),)
-            for segment in segments:
-                segment.recording = recording
-                self._segments.append(segment)
-                self._bytes += len(segment.text)
+            self._runs.append(_Run(piece, lines, ends, recording))
+            self._bytes += len(piece)
             if self._bytes >= _BLOCK_BYTES:
                 self._send()
                 while len(self._waiting) > _AHEAD:
-                    yield from self._waiting.popleft().result()
+                    yield from self._told(self._waiting.popleft().result())
 
     def flush(self) -> Iterator[Block]:
         """
         Yield what is still to come of the lines that were added.
         """
         while self._waiting:
-            yield from self._waiting.popleft().result()
-        if self._worker is not None:
-            self._worker.shutdown()
-            self._worker = None
-        segments, size, self._segments, self._bytes = self._segments, self._bytes, [], 0
-        yield from self._blocks(segments, size)
+            yield from self._told(self._waiting.popleft().result())
+        if self._workers is not None:
+            self._workers.shutdown()
+            self._workers = None
+        runs, size, self._runs, self._bytes = self._runs, self._bytes, [], 0
+        yield from self._told(self._made(runs, size))
 
     def _send(self) -> None:
         """
         Let the lines that wait become a block in another thread: most of that needs no interpreter.
         """
-        if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, "recordkit-arrow")
-        segments, size, self._segments, self._bytes = self._segments, self._bytes, [], 0
-        self._waiting.append(self._worker.submit(self._blocks, segments, size))
+        if self._workers is None:
+            self._workers = ThreadPoolExecutor(_WORKERS, "recordkit-arrow")
+        runs, size, self._runs, self._bytes = self._runs, self._bytes, [], 0
+        self._waiting.append(self._workers.submit(self._made, runs, size))
 
-    def _blocks(self, segments: list[Segment], size: int) -> list[Block]:
-        if not segments:
+    def _told(self, made: _Made) -> Iterator[Block]:
+        for recording, error in made.faults:
+            self._fault(recording, error)
+        if made.block is not None:
+            yield made.block
+
+    def _made(self, runs: list[_Run], size: int) -> _Made:
+        """
+        Make a block; in any thread.
+        """
+        import pyarrow as pa
+
+        faults: _Faults = []
+        if not runs:
+            return _Made(None, faults)
+        parts, left = self._grouped(runs)
+        parts += self._read(runs, left, faults)
+        batch, places = self._joined(parts)
+        if not batch.num_rows:
+            return _Made(None, faults)
+        if len({run.recording for run in runs}) == 1:
+            owners = pa.repeat(pa.scalar(runs[0].recording, pa.int32()), batch.num_rows)
+        else:
+            each = [pa.repeat(pa.scalar(run.recording, pa.int32()), run.count) for run in runs]
+            owners = pa.concat_arrays(each).take(places)
+        return _Made(Block(batch, owners, size), faults)
+
+    def _grouped(self, runs: list[_Run]) -> tuple[list[Group], list[tuple[int, bytes]] | None]:
+        """
+        Return what layouts give, and the lines left over with their numbers; None for all of them.
+        """
+        count = sum(run.count for run in runs)
+        if self._paused(grouped) or count < FEW:
+            return [], None
+        found = grouped(b"".join([run.raw for run in runs]), count)
+        if found is None:
+            self._pauses[grouped] = _PAUSE
+            return [], None
+        if len(found[1]) > count // 2:
+            self._pauses[grouped] = _PAUSE
+        return found
+
+    def _way(self, kind: type[_Way]) -> _Way:
+        """
+        Return this thread's own of a kind.
+        """
+        found: _Way | None = getattr(self._ways, kind.__name__, None)
+        if found is None:
+            found = kind()
+            setattr(self._ways, kind.__name__, found)
+        return found
+
+    def _paused(self, way: object) -> bool:
+        self._pauses[way] -= self._pauses[way] > 0
+        return not self._fast or self._pauses[way] > 0
+
+    def _read(self, runs: list[_Run], left: list[tuple[int, bytes]] | None, faults: _Faults) -> list[Group]:
+        """
+        Return the columns of lines that are in no group; None means all of *runs*.
+        """
+        if left is not None and not left:
             return []
-        self._pause = max(0, self._pause - 1)
-        cut = [segment for segment in segments if segment.prefix is not None]
-        read = list(self._read(cut)) if cut else []
-        if cut and not read:
-            self._pause = _PAUSE
-        batch, recordings = self._joined(segments, read)
-        return [Block(batch, recordings, size)] if batch.num_rows else []
+        cut = not self._paused(Reader)
+        stretches = [
+            stretch for run, places in _lines_of(runs, left) for stretch in self._stretches(run, places, cut=cut)
+        ]
+        found = list(self._parsed([one for one in stretches if one.segment.prefix is not None]))
+        if cut and not found and left is None:
+            self._pauses[Reader] = _PAUSE
+        rows: list[Row] = []
+        of_rows: list[int] = []
+        for segment, places in stretches:
+            if segment.prefix is None:
+                for place, row in _rows(segment, places, runs, faults):
+                    of_rows.append(place)
+                    rows.append(row)
+        if rows:
+            found.append(Group(batch_of(rows), _numbers(of_rows)))
+        return found
 
-    def _read(self, segments: Sequence[Segment]) -> Iterator[Columns]:
+    def _stretches(self, run: _Run, places: Sequence[int], *, cut: bool) -> Iterator[_Stretch]:
+        if not cut:
+            yield _Stretch(Segment(None, run.raw[:-1], run.count), places)
+            return
+        begin = 0
+        for segment in self._way(Cutter).cut(run.raw, run.count, ends=run.ends):
+            yield _Stretch(segment, places[begin : begin + segment.count])
+            begin += segment.count
+
+    def _parsed(self, stretches: Sequence[_Stretch]) -> Iterator[Group]:
         """
-        Yield the columns of *segments*; those that Arrow can't read get their prefix back.
+        Yield the columns of *stretches*; those that Arrow can't read get their prefix back.
         """
+        if not stretches:
+            return
+        segments = [stretch.segment for stretch in stretches]
         text = b"{" + b"\n{".join(segment.text for segment in segments)
-        columns = self._reader.read(text, sum(segment.count for segment in segments))
+        columns = self._way(Reader).read(text, sum(segment.count for segment in segments))
         if columns is not None and _attach(columns, segments):
-            yield columns
+            yield Group(_encoded(columns), _numbers([place for stretch in stretches for place in stretch.places]))
         elif len(segments) == 1:
             segments[0].text, segments[0].prefix = b"\n".join(segments[0].lines()), None
         else:
             half = len(segments) // 2
-            yield from self._read(segments[:half])
-            yield from self._read(segments[half:])
+            yield from self._parsed(stretches[:half])
+            yield from self._parsed(stretches[half:])
 
-    def _joined(self, segments: Sequence[Segment], read: Sequence[Columns]) -> "tuple[pa.RecordBatch, pa.Array]":
+    def _joined(self, parts: list[Group]) -> "tuple[pa.RecordBatch, pa.Int64Array]":
         """
-        Return one batch of what was *read* and of the general rows, in the order of the lines, and whose they are.
+        Return one batch of all *parts* in the order of the lines, and the number of each row's line.
         """
         import pyarrow as pa
+        import pyarrow.compute as pc
 
-        rows: list[Row] = []
-        order, owners = array("q"), array("i")
-        general = any(segment.prefix is None for segment in segments)
-        parsed, whole = 0, sum(segment.count for segment in segments if segment.prefix is not None)
-        for segment in segments:
-            begin = len(rows)
-            count = segment.count
-            if segment.prefix is None:
-                rows.extend(self._rows(segment))
-                count = len(rows) - begin
-                order.extend(range(whole + begin, whole + len(rows)))
-            elif general:
-                order.extend(range(parsed, parsed + count))
-                parsed += count
-            owners.extend(array("i", [segment.recording]) * count)
-        parts = [self._batch(_encoded(columns)) for columns in read]
-        if rows:
-            parts.append(self._batch(batch_of(rows), len(rows)))
+        if not parts:
+            parts = [Group({}, _numbers([]))]
         if len(parts) == 1:
-            return parts[0], _array(owners)
-        table = pa.Table.from_batches(parts, self._schema).unify_dictionaries().combine_chunks()
-        if rows:
-            table = table.take(_array(order)).combine_chunks()
-        batches = table.to_batches()
-        return batches[0] if batches else self._batch({}, 0), _array(owners)
+            return self._batch(parts[0]), parts[0].places
+        places = pa.concat_arrays([part.places for part in parts])
+        order = pc.sort_indices(places)
+        tables = [pa.Table.from_batches([self._batch(part)]) for part in parts]
+        table = pa.concat_tables(tables, promote_options="default").unify_dictionaries().combine_chunks()
+        return table.take(order).combine_chunks().to_batches()[0], places.take(order)
 
-    def _rows(self, segment: Segment) -> Iterator[Row]:
-        for line in segment.lines():
-            try:
-                yield row_of(decode_line(line))
-            except UndecodableEventError as error:
-                self._fault(segment.recording, error)
-
-    def _batch(self, columns: Columns, rows: int | None = None) -> "pa.RecordBatch":
+    def _batch(self, group: Group) -> "pa.RecordBatch":
         import pyarrow as pa
 
-        rows = len(next(iter(columns.values()))) if rows is None else rows
-        arrays = [columns.get(field.name) for field in self._schema]
-        filled = [
-            self._null(field.type, rows) if values is None else values
-            for field, values in zip(self._schema, arrays, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(filled, schema=self._schema)
+        columns = group.columns
+        if "time" not in columns:  # the one column that is always there: without any, Arrow has no rows
+            columns["time"] = pa.nulls(len(group.places), self._schema.field("time").type)
+        fields = [field for field in self._schema if field.name in columns]
+        return pa.RecordBatch.from_arrays([columns[field.name] for field in fields], schema=pa.schema(fields))
 
-    def _null(self, kind: "pa.DataType", rows: int) -> "pa.Array":
-        """
-        Return a column of nulls; all of a type share their memory.
-        """
-        import pyarrow as pa
 
-        known = self._nulls.get(kind)
-        if known is None or len(known) < rows:
-            known = self._nulls[kind] = pa.nulls(max(rows, 4096), kind)
-        return known.slice(0, rows)
+def _rows(segment: Segment, places: Sequence[int], runs: list[_Run], faults: _Faults) -> Iterator[tuple[int, Row]]:
+    for place, line in zip(places, segment.lines(), strict=True):
+        try:
+            yield place, row_of(decode_line(line))
+        except UndecodableEventError as error:
+            faults.append((_recording_at(place, runs), error))
+
+
+def _lines_of(runs: list[_Run], left: list[tuple[int, bytes]] | None) -> Iterator[tuple[_Run, Sequence[int]]]:
+    """
+    Yield the lines that are *left* of each run, and their numbers within the block; None is all.
+    """
+    begin = 0
+    waiting = deque(left or ())
+    for run in runs:
+        end = begin + run.count
+        if left is None:
+            yield run, range(begin, end)
+        else:
+            lines = []
+            while waiting and waiting[0][0] < end:
+                lines.append(waiting.popleft())
+            if lines:
+                raw = b"".join([line + b"\n" for _, line in lines])
+                yield replace(run, raw=raw, count=len(lines)), [place for place, _ in lines]
+        begin = end
+
+
+def _recording_at(place: int, runs: list[_Run]) -> int:
+    ends = accumulate(run.count for run in runs)
+    return next(run.recording for run, end in zip(runs, ends, strict=True) if place < end)
 
 
 def _attach(columns: Columns, segments: Sequence[Segment]) -> bool:
@@ -230,11 +347,10 @@ def _attach(columns: Columns, segments: Sequence[Segment]) -> bool:
     names = dict.fromkeys(name for prefix in prefixes for name in prefix.row)
     if not columns.keys().isdisjoint(names):
         return False
-    places = array("i")
-    for segment in segments:
-        if segment.prefix is not None:
-            places.extend(array("i", [prefixes[segment.prefix]]) * segment.count)
-    index = _array(places)
+    index = pa.concat_arrays([
+        pa.repeat(pa.scalar(prefixes[segment.prefix], pa.int32()), segment.count)
+        for segment in segments if segment.prefix is not None
+    ])  # fmt: skip
     for name in names:
         values = pa.array([prefix.row.get(name) for prefix in prefixes], arrow_type(_TYPES[name]))
         columns[name] = values.take(index)
@@ -253,11 +369,10 @@ def _encoded(columns: Columns) -> Columns:
     return columns
 
 
-def _array(numbers: "array[int]") -> "pa.Array":
+def _numbers(numbers: Sequence[int]) -> "pa.Int64Array":
     import pyarrow as pa
 
-    kind = pa.int32() if numbers.typecode == "i" else pa.int64()
-    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(numbers)])
+    return pa.array(numbers, pa.int64())
 
 
 def _pieces(raw: bytes) -> Iterator[bytes]:

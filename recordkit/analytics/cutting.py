@@ -58,13 +58,11 @@ class Segment:
         prefix: What was cut from each; None if they are whole.
         text: The lines, without the last one's newline. Where they are cut, each but the first begins with a brace.
         count: How many.
-        recording: Number of the recording that they are of.
     """
 
     prefix: Prefix | None
     text: "Buffer" = field(repr=False)
     count: int
-    recording: int = 0
 
     def lines(self) -> list[bytes]:
         """

@@ -90,7 +90,8 @@ def days_of(blocks: list[Block], time: str) -> Iterator[Day]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table = pa.Table.from_batches([block.batch for block in blocks])
+    tables = [pa.Table.from_batches([block.batch]) for block in blocks]
+    table = pa.concat_tables(tables, promote_options="default")
     filled = [name for name, values in zip(table.column_names, table.columns, strict=True)
               if name == time or values.null_count < len(values)]  # fmt: skip
     table = table.select(filled).unify_dictionaries()

@@ -19,14 +19,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from recordkit.analytics.layouts import Columns
 from recordkit.analytics.rows import BY_FIELD
 from recordkit.analytics.schema import TIME_DIGITS, ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Columns = dict[str, "pa.Array"]
-"""Arrays by column, those that are null throughout left out; dictionaries are not made yet."""
 
 _ASKED: Final[Mapping[str, ColumnType]] = {
     name: column.type
@@ -51,7 +49,7 @@ class Reader:
 
     def read(self, text: bytes, rows: int) -> Columns | None:
         """
-        Return the columns of *rows* lines; None if there is any doubt.
+        Return the columns of *rows* lines, without dictionaries yet; None if there is any doubt.
         """
         if not text.isascii():
             try:

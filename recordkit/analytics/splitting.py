@@ -111,8 +111,9 @@ def read(split: Split, fault: Callable[[FormatError], None] | None = None) -> It
         elif split.mode == "strict":
             raise error
 
-    for block in table_of(split.table).read(pieces(), damaged):
-        yield block.batch
+    table = table_of(split.table)
+    for block in table.read(pieces(), damaged):
+        yield table.whole(block.batch)
 
 
 def _runs(found: Found, split_bytes: int, mode: Mode) -> Iterator[tuple[Part, int]]:

@@ -8,15 +8,18 @@ come numbered, so that every row can be traced to the one that it is of.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from recordkit.analytics.blocks import Block, EventBlocks
 from recordkit.analytics.queries import query_batches  # here: imported later, it would take the place of `queries()`
 from recordkit.analytics.query_columns import QUERIES
-from recordkit.analytics.schema import EVENTS, Column, markdown
+from recordkit.analytics.schema import EVENTS, Column, arrow_schema, markdown
 from recordkit.container import Recording
 from recordkit.container.layout import MARK_END, ChunkEntry
 from recordkit.errors import FormatError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TableName = Literal["events", "queries"]
 """Names of the tables."""
@@ -65,6 +68,19 @@ class Table:
     read: Callable[[Iterable[Piece], Fault], Iterator[Block]]
     divisible: bool
     meaning: str
+
+    def whole(self, batch: "pa.RecordBatch") -> "pa.RecordBatch":
+        """
+        Return *batch* with all columns of the table; those of nulls share their memory.
+        """
+        import pyarrow as pa
+
+        schema = arrow_schema(self.columns)
+        if len(schema) == batch.num_columns:
+            return batch
+        nulls = {kind: pa.nulls(batch.num_rows, kind) for kind in set(schema.types)}
+        known = dict(zip(batch.schema.names, batch.columns, strict=True))
+        return pa.record_batch([known.get(field.name, nulls[field.type]) for field in schema], schema=schema)
 
 
 def table_of(name: str) -> Table:
