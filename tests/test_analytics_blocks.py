@@ -200,6 +200,16 @@ def test_blocks_are_bounded(monkeypatch):
     assert sum(block.size for block in found) > 200_000
 
 
+def test_a_block_with_a_huge_line_is_not_copied_about(monkeypatch):
+    """Lines beside one that is too large for the fast way take another, and come out as they are."""
+    counting = Counting(monkeypatch)
+    monkeypatch.setattr(blocks, "_GROUPED_BYTES", 100_000)
+    lines = [line(n, db_query="x" * (100_000 if n == 50 else 5)) for n in range(100)]
+    found = read([lines])
+    assert counting.cut == 0
+    assert [event for block in found for event in to_events(block.batch)] == [decode_line(one) for one in lines]
+
+
 def test_nulls_cost_no_memory():
     """Columns that are null throughout share their memory."""
     (block,) = read([[line(n, db_query="x") for n in range(1000)]])

@@ -32,6 +32,8 @@ _BLOCK_BYTES: Final = 4 * MIB
 """Of lines: a dozen chunks, so that each call of Arrow is for thousands of lines."""
 _PIECE_BYTES: Final = 4 * MIB
 """Of a chunk's lines that are taken at a time; a chunk may have 512 MiB."""
+_GROUPED_BYTES: Final = 32 * MIB
+"""Of a block, to be cut by layouts: a line may have 512 MiB, and is copied several times there."""
 _WORKERS: Final = 2
 """Threads that make blocks: with the one that reads and the one that writes, enough for a few cores."""
 _AHEAD: Final = 3
@@ -197,7 +199,8 @@ class EventBlocks:
         Return what layouts give, and the lines left over with their numbers; None for all of them.
         """
         count = sum(run.count for run in runs)
-        if self._paused(grouped) or count < FEW:
+        huge = sum(len(run.raw) for run in runs) > _GROUPED_BYTES
+        if self._paused(grouped) or count < FEW or huge:
             return [], None
         found = grouped(b"".join([run.raw for run in runs]), count)
         if found is None:
