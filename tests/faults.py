@@ -2,7 +2,8 @@
 Disks that fail on cue, and disks that stand still, for the tests of everything that writes.
 
 A script has a letter for each operation: ``.`` works, ``N`` no space, ``E`` input/output error, ``S`` a
-short write and then no space. What comes after the script works, unless `FaultyFiles.fail` says otherwise.
+short write and then no space, ``L`` an error that comes late: the work is done all the same. What comes
+after the script works, unless `FaultyFiles.fail` says otherwise.
 """
 
 import errno
@@ -14,9 +15,9 @@ from pathlib import Path
 
 from recordkit.container.files import OsFiles
 
-OPERATIONS = frozenset({"create", "append", "truncate", "sync", "rename", "remove", "make_directory"})
+OPERATIONS = frozenset({"create", "append", "truncate", "sync", "rename", "remove", "make_directory", "read"})
 WRITES = frozenset({"create", "append"})
-ERRORS = {"N": errno.ENOSPC, "E": errno.EIO, "S": errno.ENOSPC}
+ERRORS = {"N": errno.ENOSPC, "E": errno.EIO, "S": errno.ENOSPC, "L": errno.EIO}
 
 
 class QuickFiles(OsFiles):
@@ -69,6 +70,10 @@ class FaultyFiles(QuickFiles):
         with self._meeting("append"):
             super().append(path, data, offset=offset)
 
+    def read(self, path, size, *, offset):
+        with self._meeting("read"):
+            return super().read(path, size, offset=offset)
+
     def truncate(self, path, size):
         with self._meeting("truncate"):
             super().truncate(path, size)
@@ -105,6 +110,8 @@ class FaultyFiles(QuickFiles):
             finally:
                 self._short.on = False
             return
+        if fault == "L":
+            yield
         if fault != ".":
             raise OSError(ERRORS[fault], os.strerror(ERRORS[fault]))
         yield

@@ -8,7 +8,7 @@ from recordings import MemorySource, parts, recording_bytes, session
 from recordkit.container.agreement import Agreement
 from recordkit.container.header import read_header
 from recordkit.container.index import find_index
-from recordkit.container.layout import CHUNK_FRAME_SIZE, MARK_END
+from recordkit.container.layout import CHUNK_FRAME_SIZE, MARK_END, ChunkHeader
 from recordkit.limits import DEFAULT_LIMITS
 
 SEALED = recording_bytes(session(4, 2), sealed=True)
@@ -24,7 +24,7 @@ def named(entries=ENTRIES, *, index=INDEX, table=TABLE, head=INDEX.trailer.chain
     """
     agreement = Agreement(HEADER)
     for entry in entries:
-        agreement.add(entry, header_size=header_size)
+        agreement.add(entry.offset, ChunkHeader(b"", 0, 0, b"", *entry[1:], b""), header_size=header_size)
     return [error.what for error in agreement.disagreements(index, table, head)]
 
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import textwrap
 import zlib
+from contextlib import suppress
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -28,7 +30,7 @@ from recordings import (
 )
 from recordkit.container.chunks import Counts, begin, encode_chunk
 from recordkit.container.damage import Damage, DamageKind, damage_of
-from recordkit.container.decoder import Chunk, Decoder
+from recordkit.container.decoder import Chunk, Decoder, Start
 from recordkit.container.frames import Compressor, Decompressor
 from recordkit.container.index import read_bounds
 from recordkit.container.layout import (
@@ -46,6 +48,7 @@ from recordkit.container.layout import (
     pack_chunk_header,
     skippable,
 )
+from recordkit.container.longest_run import left_out
 from recordkit.errors import (
     ChainError,
     ChecksumError,
@@ -161,7 +164,18 @@ def _position():
     ("data", "expected"),
     [
         pytest.param([C0, C2, C1, C3, C4], [0, ("misplaced", 1), 2, ("misplaced", 3), 3, 4], id="neighbours swapped"),
-        pytest.param([C3, C1, C2, C0, C4], [("misplaced", 0), 3, *[("misplaced", 4)] * 3, 4], id="far ones swapped"),
+        pytest.param([C3, C1, C2, C0, C4], [("misplaced", 0), 1, 2, ("misplaced", 3), 4], id="far ones swapped"),
+        pytest.param([C0, C3, C1, C2, C4], [0, ("misplaced", 1), 1, 2, ("misplaced", 3), 4], id="moved forward"),
+        pytest.param(
+            [C0, C4[:-1] + b"?", C1, C2, C4], [0, ("misplaced", 1), 1, 2, ("misplaced", 3), 4], id="spoilt copy"
+        ),
+        pytest.param(
+            [C1[:-1] + b"?", C0, C4], [("misplaced", 0), ("corrupt", 0), 0, ("misplaced", 1), 4], id="as likely"
+        ),
+        pytest.param([C0, C3, C1, C2, C3, C4], [0, ("misplaced", 1), 1, 2, 3, 4], id="copied to an earlier place"),
+        pytest.param(
+            [C1, C2, C3, C4, C0], [("misplaced", 0), 1, 2, 3, 4, ("misplaced", 5)], id="the first moved behind"
+        ),
         pytest.param([C0, C1, C1, C2, C3, C4], [0, 1, ("misplaced", 2), 2, 3, 4], id="repeated"),
         pytest.param([C0, C1, C2, C3, C4, C0], [0, 1, 2, 3, 4, ("misplaced", 5)], id="first again at the end"),
         pytest.param([C0, C2, C3, C4], [0, ("misplaced", 1), 2, 3, 4], id="one removed"),
@@ -185,6 +199,40 @@ def test_what_does_not_belong_is_named_and_passed_over(data, expected, end):
     Swapped, repeated, foreign, removed and inserted parts are detected; all sound chunks in order still come.
     """
     assert told(START + b"".join(data) + end) == expected
+
+
+@pytest.mark.parametrize("frames", [True, False])
+def test_in_any_order_of_chunks_as_many_as_possible_are_read(frames):
+    """
+    Each order of five chunks: those of the longest rising run come, and each other one is told of.
+    """
+    chunks = [C0, C1, C2, C3, C4]
+    for order in permutations(range(5)):
+        moved = list(left_out(order))
+        found = walked(START + b"".join(chunks[number] for number in order) + END, frames=frames)
+        assert [item for item in found if type(item) is int] == [n for at, n in enumerate(order) if at not in moved]
+        assert sum(isinstance(item, Damage) for item in found) >= bool(moved)
+
+
+def test_small_chunks_written_over_earlier_ones_cost_only_those():
+    """
+    Where a stretch of many sound chunks is copied over an earlier one, what stands between them is still read.
+    """
+    data, lines = recording_bytes(session(60, 1), sealed=False), [lines_of(events) for events in session(60, 1)]
+    start, *rest = pieces(data)
+    for copied, over in ((40, 5), (45, 0), (20, 10), (52, 30)):
+        source = len(start) + sum(map(len, rest[:copied])) + 37
+        target = len(start) + sum(map(len, rest[:over])) + 61
+        changed = data[:target] + data[source : source + 1500] + data[target + 1500 :]
+        read = []
+        for item in decoder_of(changed).walk():
+            with suppress(FormatError):
+                if isinstance(item, Chunk) and item.raw(Decompressor(), DEFAULT_LIMITS) == lines[item.header.sequence]:
+                    read.append(item.header.sequence)
+        ends = [len(start) + sum(map(len, rest[: n + 1])) for n in range(60)]
+        touched = {n for n, end in enumerate(ends) if end > target and end - len(rest[n]) < target + 1500}
+        assert read == sorted(read)
+        assert set(range(60)) - set(read) - touched == set(), (copied, over)
 
 
 def test_a_fork_is_noticed_where_it_begins_and_where_it_ends():
@@ -627,3 +675,74 @@ def test_a_deep_line_is_no_event_and_no_crash():
     chunk = encode_chunk(position, deep, count([query(0)]), Compressor())
     (found,) = decoder_of(START + chunk.data).walk()
     assert found.raw(Decompressor(), DEFAULT_LIMITS) == deep
+
+
+# ---------------------------------------------------------------- what is believed of a chunk that is not used
+
+
+@pytest.mark.parametrize("sequence", [2**63, 2**64 - 1])
+@pytest.mark.parametrize("frames", [True, False])
+def test_a_sequence_that_cannot_be_is_damage_of_its_chunk(sequence, frames):
+    """
+    A forged number beyond 63 bits hides nothing behind it, and no number that is told of exceeds 64 bits.
+    """
+    for known in (b"", b"garbage"):
+        data = START + C0 + known + repacked(C1, sequence=sequence) + C1 + C2 + C3 + C4 + END
+        found = walked(data, frames=frames)
+        assert [item for item in found if isinstance(item, int)] == [0, 1, 2, 3, 4]
+        assert [(i.kind, i.chunk) for i in found if isinstance(i, Damage)] == [(DamageKind.CORRUPT, 1)]
+
+
+def test_the_highest_sequence_of_all_is_followed_by_none():
+    """
+    A walk that is told to begin with it finds damage, also where the hash holds.
+    """
+    forged = repacked(C2, sequence=2**63, chain_after=CHAIN_BEFORE_2)
+    place = len(START + C0 + C1)
+    (item,) = decoder_of(START + C0 + C1 + forged).walk(Start(place, 2**63, CHAIN_BEFORE_2))
+    assert isinstance(item, Damage)
+    assert isinstance(item.error, LimitExceededError)
+
+
+@pytest.mark.parametrize("before", [b"", b"garbage"])
+def test_critical_flags_of_another_recordings_chunk_say_nothing_of_this_one(before):
+    """
+    A chunk of another recording is passed over whatever its flags; one of this recording is refused.
+    """
+    flagged = repacked(pieces(OTHER)[2], critical_flags=1)
+    kind = "corrupt" if before else "misplaced"
+    assert told(START + C0 + before + flagged + C1 + C2 + C3 + C4 + END) == [0, (kind, 1), 1, 2, 3, 4]
+    with pytest.raises(UnsupportedVersionError):
+        walked(START + C0 + before + repacked(C1, critical_flags=1) + C2 + END)
+
+
+@pytest.mark.parametrize("before", [b"", b"garbage"])
+@pytest.mark.parametrize("end", [b"", END], ids=["open", "sealed"])
+@pytest.mark.parametrize("at", [141, 160, len(C2) - 20])
+def test_bytes_taken_out_of_a_frame_cost_that_chunk_alone(at, end, before):
+    """
+    Where the next chunk begins before the frame should have ended, it is found there, and the chain leads on.
+    """
+    cut = C2[:at] + C2[at + 20 :]
+    kinds = [("corrupt", 2)] * (2 if before else 1)
+    assert told(START + C0 + C1 + before + cut + C3 + C4 + end) == [0, 1, *kinds, 3, 4]
+
+
+@pytest.mark.parametrize("at", [145, len(C2) - 1])
+def test_half_a_chunk_and_then_the_whole_one_cost_nothing(at):
+    """
+    A writer that did not cut back what it had half written leaves every event readable.
+    """
+    assert told(START + C0 + C1 + C2[:at] + C2 + C3 + C4 + END) == [0, 1, ("corrupt", 2), 2, 3, 4]
+
+
+def test_nothing_inside_a_frame_is_taken_for_a_chunk_while_the_next_one_follows():
+    """
+    A damaged frame that is all there is passed over whole, whatever stands in it.
+    """
+    frame = C2[140:160] + C3 + C2[160:]
+    holds = repacked(C2, frame=frame, stored_size=len(frame))
+    found = walked(START + C0 + C1 + holds[:-1] + b"?" + C3 + C4 + END)
+    assert [(i.kind, i.length) if isinstance(i, Damage) else i for i in found] == [
+        0, 1, (DamageKind.CORRUPT, len(holds)), 3, 4
+    ]  # fmt: skip

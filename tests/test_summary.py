@@ -118,7 +118,7 @@ def test_totals_add_up_what_the_chunks_say():
     assert (totals.earliest_ns, totals.latest_ns) == (NOON + SECOND, NOON + 9 * SECOND)
     assert totals.timed
     assert totals.ended
-    assert not totals.order.rising
+    assert not totals.rising
 
 
 def test_events_without_times_have_no_start():

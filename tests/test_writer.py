@@ -327,3 +327,77 @@ def test_the_systems_files_rename_remove_and_truncate(tmp_path):
     files.remove(tmp_path / "b")
     files.remove(tmp_path / "b")
     assert sorted(found.name for found in tmp_path.iterdir()) == ["x"]
+
+
+# ---------------------------------------------------------------- what became of a refused write
+
+
+class Doubtful(OsFiles):
+    """
+    Files whose next write does a part of its work and fails; then so many calls are refused.
+    """
+
+    def __init__(self):
+        self.part = None
+        self.refused = 0
+
+    def append(self, path, data, *, offset):
+        part, self.part = self.part, None
+        super().append(path, data if part is None else data[: int(len(data) * part)], offset=offset)
+        if part is not None:
+            raise OSError(errno.EIO, "Input/output error")
+
+    def truncate(self, path, size):
+        self._refuse()
+        super().truncate(path, size)
+
+    def read(self, path, size, *, offset):
+        self._refuse()
+        return super().read(path, size, offset=offset)
+
+    def _refuse(self):
+        if self.refused:
+            self.refused -= 1
+            raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize(
+    ("part", "refused", "settled"), [(1.0, 0, 0), (1.0, 1, 2), (0.6, 1, 1), (0.1, 1, 0), (1.0, 2, 0)]
+)
+def test_settling_cuts_off_or_adopts_what_a_refused_write_has_left(tmp_path, part, refused, settled):
+    """
+    It says how many of the chunks are in the file; the others may be written again, and each is there once.
+    """
+    files = Doubtful()
+    writer, place = writer_at(tmp_path, files), Places()
+    writer.create()
+    append(writer, SESSION[0], place)
+    chunks = [(lines_of(events), count(events, place)) for events in SESSION[1:]]
+    files.part, files.refused = part, refused
+    with pytest.raises(OSError, match="Input/output"):
+        writer.append_all(chunks, Compressor())
+    assert writer.settle() == settled
+    assert writer.settle() == 0
+    if chunks[settled:]:
+        writer.append_all(chunks[settled:], Compressor())
+    assert writer.path.read_bytes() == recording_bytes(SESSION, sealed=False)
+
+
+def test_what_was_renounced_is_never_adopted(tmp_path):
+    """
+    While a disk refuses to say, nothing is known; what is given up then is cut off before the next write.
+    """
+    files = Doubtful()
+    writer = writer_at(tmp_path, files)
+    writer.create()
+    files.part, files.refused = 1.0, 6
+    with pytest.raises(OSError, match="Input/output"):
+        append(writer, SESSION[0])
+    assert writer.settle() is None
+    writer.renounce()
+    files.refused = 1
+    assert writer.settle() == 0
+    with pytest.raises(OSError, match="Input/output"):
+        append(writer, SESSION[1])
+    append(writer, SESSION[1])
+    assert read(writer.path, live=False).events == SESSION[1]

@@ -13,10 +13,11 @@ from recordkit.container.layout import (
     MAGIC,
     MARK_ORDERED,
     SEEK_ENTRY,
+    SEEK_PAIR,
     SEEK_TABLE_MAGIC,
     SEEKABLE_FOOTER_MAGIC,
     SKIPPABLE,
-    ChunkEntry,
+    ChunkHeader,
 )
 from recordkit.container.summary import State, Totals
 from recordkit.errors import ChecksumError, FormatError
@@ -35,14 +36,15 @@ class Agreement:
         sizes = SEEK_ENTRY.pack(len(MAGIC), 0) + SEEK_ENTRY.pack(header.end - len(MAGIC), 0)
         self._seek_crc = zlib.crc32(sizes)
 
-    def add(self, entry: ChunkEntry, *, header_size: int) -> None:
+    def add(self, offset: int, header: ChunkHeader, *, header_size: int) -> None:
         """
-        Note down the next chunk, whose skippable frame is *header_size* bytes.
+        Note down the next chunk, whose skippable frame is *header_size* bytes and begins at *offset*.
         """
-        self._totals.add(entry)
-        self._misleading |= bool(entry.marks & MARK_ORDERED) and not self._totals.order.rising
-        self._entries_crc = zlib.crc32(ENTRY.pack(*entry), self._entries_crc)
-        sizes = SEEK_ENTRY.pack(header_size, 0) + SEEK_ENTRY.pack(entry.stored_size, entry.raw_size)
+        self._totals.add(header)
+        if header.marks & MARK_ORDERED and not self._totals.rising:
+            self._misleading = True
+        self._entries_crc = zlib.crc32(ENTRY.pack(offset, *header[4:17]), self._entries_crc)  # as in `entry_of`
+        sizes = SEEK_PAIR.pack(header_size, 0, header.stored_size, header.raw_size)
         self._seek_crc = zlib.crc32(sizes, self._seek_crc)
 
     def disagreements(self, index: Index, table: bytes, head: bytes | None) -> Iterator[FormatError]:

@@ -19,6 +19,8 @@ class DamageKind(StrEnum):
     """Bytes differ from what was written."""
     MISPLACED = "misplaced"
     """A chunk that is sound in itself is not the one that belongs here: swapped, repeated or foreign."""
+    UNREADABLE = "unreadable"
+    """The disk can't give bytes of it back: a read error. Only salvage goes on behind one."""
     INDEX = "index"
     """The index or seek table does not agree with the chunks; no event is touched."""
 

@@ -4,18 +4,20 @@ A recording's bytes in, chunks and damage out: no files, no threads, no clock.
 The decoder walks the recording from chunk to chunk and believes nothing before its check: length,
 magic, header CRC, declared sizes against the limits, place in the recording (id, sequence), the frame's
 hash chained to the one before. Decompressing is left to `Chunk.raw`, so that a walk over headers alone
-costs one small read a chunk.
+costs one small read a chunk at most. Chunks that are as they should be come by a quick way, `ReadAhead`.
 
 Where something is wrong it says so with a `Damage` and looks for the next chunk header of the same
 recording whose CRC holds; so one bad byte costs one chunk. Strict reading is a caller that stops at
 the first damage. What stands after damage can't be held against a hash it does not know: such a
-chunk's own checksums must do, and the chain goes on from it.
+chunk's own checksums must do, and the chain goes on from it. Where chunks are out of order, the longest run
+that is in order decides which of them were moved.
 
 A tail that ends inside a chunk is damage only to a recording that nobody writes any more
 (`growing=False`).
 """
 
 import re
+from array import array
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -26,6 +28,7 @@ from recordkit.container.header import Header, read_header
 from recordkit.container.index import Index, index_offset, read_bounds, read_index
 from recordkit.container.layout import (
     CHUNK,
+    CHUNK_FRAME_SIZE,
     CHUNK_TAG,
     CRC,
     FOOTER,
@@ -40,6 +43,8 @@ from recordkit.container.layout import (
     unpack_chunk_header,
 )
 from recordkit.container.line_count import line_count
+from recordkit.container.longest_run import left_out
+from recordkit.container.read_ahead import ReadAhead
 from recordkit.container.source import ByteSource
 from recordkit.errors import (
     BadMagicError,
@@ -55,6 +60,8 @@ from recordkit.limits import Limits
 _MAX_CHUNK_HEADER: Final = 4096
 """A chunk header's payload; 132 bytes today, the rest is room for later writers."""
 _SEARCH_BLOCK: Final = 1024 * 1024
+_PATIENCE: Final = 1000
+"""Headers that claim more than there is which `Decoder._moved` looks behind; a search takes up to a millisecond."""
 _END: Final = SEEKABLE_FOOTER_MAGIC.to_bytes(4, "little")
 CANDIDATE: Final = re.compile(
     re.escape(SKIPPABLE.pack(SKIPPABLE_MAGIC, 0)[:4]) + b"....(?:" + CHUNK_TAG + b"|" + INDEX_TAG + b")", re.DOTALL
@@ -168,10 +175,24 @@ class Decoder:
         """
         offset, sequence, chain = start or self.first
         least = sequence or 0
+        moved: set[int] | None = None  # of the chunks behind the first jump
         whole = Agreement(self.header) if offset == self.header.end else None
         self.head = self.header.chain
+        ahead = ReadAhead(self._source, self.header.chain[:8], self._limits)
         while True:
+            if sequence is not None and (chain is not None or not frames):
+                sound = ahead.chunk(offset, sequence, chain if frames else None)
+                if sound is not None:
+                    header, frame, end = sound
+                    if whole is not None:
+                        whole.add(offset, header, header_size=CHUNK_FRAME_SIZE)
+                    yield Chunk(offset, header, frame, end)
+                    self.head = chain = header.chain
+                    offset = end
+                    least = sequence = sequence + 1
+                    continue
             size = self._source.size() if growing else 0
+            put_in = False
             try:
                 item = self.item_at(offset, frames=frames)
                 if item is None:
@@ -181,17 +202,20 @@ class Decoder:
                     self.index = item
                     yield from self._seal(item, whole, sequence, chain if frames else None, growing=growing)
                     return
-                if item.header.sequence < least or sequence not in (None, item.header.sequence):
+                if item.header.sequence > least:
+                    moved = self._moved(offset, least) if moved is None else moved
+                    put_in = offset in moved
+                if put_in or item.header.sequence < least or sequence not in (None, item.header.sequence):
                     raise ChainError("chunk is out of order", expected=least, found=item.header.sequence)
                 if frames and chain is not None:
                     self._check_chain(chain, item)
-                elif frames and item.header.sequence > least:
+                elif frames:
                     item.raw(self._decompressor, self._limits)  # a header alone may be a copy out of a later place
             except UnsupportedVersionError as error:
                 error.offset, error.chunk = offset, sequence
                 raise
             except FormatError as error:
-                found = self._resume(offset, error, least, known=chain is not None)
+                found = self._resume(offset, error, least, known=chain is not None, put_in=put_in)
                 cut = isinstance(error, TruncatedError)
                 if growing and ((cut and found is None) or (self._source.size() != size and (cut or found is None))):
                     return  # the writer was at work while we looked; the next walk sees what it did
@@ -205,7 +229,7 @@ class Decoder:
                 least = least if sequence is None else sequence
                 continue
             if whole is not None:
-                whole.add(item.entry, header_size=item.header_size)
+                whole.add(offset, item.header, header_size=item.header_size)
             yield item
             self.head = chain = item.header.chain
             offset, sequence = item.end, item.header.sequence + 1
@@ -254,9 +278,7 @@ class Decoder:
             if len(payload) >= CHUNK.size and (own := ChunkHeader(*CHUNK.unpack_from(payload)).size) != size:
                 raise ChecksumError("chunk header sizes differ", expected=own, found=size)  # changed, not cut
             raise TruncatedError("chunk header is cut", expected=size, found=len(payload))
-        header = unpack_chunk_header(payload)
-        if header.recording_id != self.header.chain[:8]:
-            raise ChainError("chunk of another recording", expected=self.header.chain[:8], found=header.recording_id)
+        header = unpack_chunk_header(payload, recording_id=self.header.chain[:8])
         for name, found, limit in (
             ("stored", header.stored_size, self._limits.stored_chunk),
             ("raw", header.raw_size, self._limits.raw_chunk),
@@ -293,7 +315,40 @@ class Decoder:
         if end != index.offset and (end is not None or self._search(index.offset + index.size) is not None):
             raise ChainError("an index before the end")
 
-    def _resume(self, offset: int, error: FormatError, least: int, *, known: bool) -> Start | None:
+    def _moved(self, offset: int, least: int) -> set[int]:
+        """
+        Return the places of chunks from *offset* on that others would be lost for, if they were taken for what is due.
+
+        Their headers are sound; they were copied or moved there from a later place. Reads headers only.
+        """
+        places, numbers = array("Q"), array("Q")
+        here, behind, patience = offset, offset, _PATIENCE
+        while True:
+            try:
+                item = self.item_at(here, bounds=True)
+            except (UnsupportedVersionError, OSError):
+                break  # the walk meets it itself, if it comes there
+            except FormatError:
+                if behind < here and patience:  # a header that claims too much may hide others
+                    patience, here = patience - 1, behind
+                found = self._search(here + 1)
+                if found is None:
+                    break
+                behind = here = found.offset
+                continue
+            if item is None:
+                break
+            behind = here
+            if isinstance(item, Index):
+                behind = here = item.offset + item.size
+                continue
+            if item.header.sequence >= least:
+                places.append(here)
+                numbers.append(item.header.sequence)
+            here = item.end
+        return {places[number] for number in left_out(numbers)}
+
+    def _resume(self, offset: int, error: FormatError, least: int, *, known: bool, put_in: bool) -> Start | None:
         """
         Return where reading goes on after *error* at *offset*; None if nothing of this recording follows.
 
@@ -302,6 +357,7 @@ class Decoder:
             error: Why.
             least: The sequence that was to come.
             known: Nothing before it was damaged: the chain leads here.
+            put_in: It is a chunk in a wrong place.
         """
         try:
             item = self.item_at(offset, bounds=True)
@@ -314,20 +370,48 @@ class Decoder:
         if not isinstance(error, ChainError) and not known and item.header.sequence > least:
             return self._search(offset + 1)  # it would make all chunks up to its number seem to be repeated
         if not isinstance(error, ChainError):
-            return Start(item.end, item.header.sequence + 1, item.header.chain)  # only its frame is bad
-        if item.header.sequence > least:
+            inside = None if self._is_ours(item.end) else self._search(item.end - item.header.stored_size, item.end)
+            return inside or Start(item.end, item.header.sequence + 1, item.header.chain)  # only its frame is bad
+        if item.header.sequence > least and not put_in:
             return Start(offset, None, None)  # chunks are missing before it: it is sound, go on with it
-        return self._search(item.end)  # seen before, or another's: pass over it
+        # seen before, moved, or another's: pass over it; if it is but a copy of its header, others stand behind that
+        return self._search(item.end if self._holds(item) else offset + 1)
 
-    def _search(self, offset: int) -> Start | None:
+    def _holds(self, chunk: Chunk) -> bool:
         """
-        Return the next sound header of this recording at or after *offset*.
+        Whether the frame behind this header is its own.
+        """
+        try:
+            whole = self.item_at(chunk.offset, frames=True)
+            if isinstance(whole, Chunk):
+                whole.raw(self._decompressor, self._limits)
+        except FormatError:
+            return False
+        return True
+
+    def _is_ours(self, offset: int) -> bool:
+        """
+        Whether a sound header of this recording, or an index, begins at *offset*: so the frame before is all there.
+        """
+        try:
+            return self.item_at(offset, bounds=True) is not None
+        except UnsupportedVersionError:
+            return True
+        except FormatError:
+            return False
+
+    def _search(self, offset: int, until: int | None = None) -> Start | None:
+        """
+        Return the next sound header of this recording at or after *offset*, and before *until*.
         """
         overlap = SKIPPABLE.size + len(CHUNK_TAG) - 1
+        size = _SEARCH_BLOCK // 64  # the next one is near, as a rule
         while True:
-            block = self._source.read_at(offset, _SEARCH_BLOCK)
+            block = self._source.read_at(offset, size)
             for candidate in CANDIDATE.finditer(block):
                 place = offset + candidate.start()
+                if until is not None and place >= until:
+                    return None
                 try:
                     self.item_at(place, bounds=True)
                 except UnsupportedVersionError:
@@ -335,9 +419,10 @@ class Decoder:
                 except FormatError:
                     continue
                 return Start(place, None, None)
-            if len(block) < _SEARCH_BLOCK:
-                return None
             offset += len(block) - overlap
+            if len(block) < size or (until is not None and offset >= until):
+                return None
+            size = min(4 * size, _SEARCH_BLOCK)
 
     def _seal(
         self, index: Index, whole: Agreement | None, sequence: int | None, chain: bytes | None, *, growing: bool

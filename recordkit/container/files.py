@@ -4,6 +4,7 @@ What recording asks of the file system, in one place, so that faults can be put 
 Every call either does all of its work or raises the ``OSError``; a short write is gone on with.
 """
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -32,6 +33,11 @@ class Files(Protocol):
     def append(self, path: Path, data: bytes, *, offset: int) -> None:
         """
         Write *data* at *offset*, the end of *path*.
+        """
+
+    def read(self, path: Path, size: int, *, offset: int) -> bytes:
+        """
+        Return *size* bytes of *path* from *offset* on, or all if there are fewer.
         """
 
     def truncate(self, path: Path, size: int) -> None:
@@ -113,6 +119,22 @@ class OsFiles:
             self._write(fd, data, offset)
         finally:
             os.close(fd)
+
+    def read(self, path: Path, size: int, *, offset: int) -> bytes:
+        """
+        See `Files.read`.
+        """
+        parts: list[bytes] = []
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while size and (part := os.pread(fd, size, offset)):
+                parts.append(part)
+                size -= len(part)
+                offset += len(part)
+        finally:
+            with contextlib.suppress(OSError):  # nothing was written
+                os.close(fd)
+        return b"".join(parts)
 
     def truncate(self, path: Path, size: int) -> None:
         """

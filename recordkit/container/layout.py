@@ -13,7 +13,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from recordkit.errors import BadMagicError, ChecksumError, TruncatedError, UnsupportedVersionError
+from recordkit.errors import (
+    BadMagicError,
+    ChainError,
+    ChecksumError,
+    LimitExceededError,
+    TruncatedError,
+    UnsupportedVersionError,
+)
 
 FORMAT_VERSION: Final = 1
 
@@ -44,6 +51,8 @@ CHAIN_SIZE: Final = 32
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
+MAX_SEQUENCE: Final = INT64_MAX
+"""So the number that is to come behind any chunk is within 64 bits, too; nobody writes so many."""
 
 MARK_START: Final = 1
 """The chunk holds a ``db.session.start``."""
@@ -145,6 +154,8 @@ TRAILER: Final = _struct(TRAILER_FIELDS)
 FOOTER: Final = _struct(FOOTER_FIELDS)
 STATEMENT: Final = _struct(STATEMENT_FIELDS)
 SEEK_ENTRY: Final = struct.Struct("<II")
+SEEK_PAIR: Final = struct.Struct("<IIII")
+"""The seek entries of a chunk's header and of its frame."""
 
 CHUNK_FRAME_SIZE: Final = SKIPPABLE.size + CHUNK.size + CRC.size
 """Bytes of a chunk's skippable frame as we write it; a later writer may append fields."""
@@ -290,12 +301,17 @@ def pack_chunk_header(header: ChunkHeader) -> bytes:
     return skippable(_with_crc(CHUNK.pack(*header)))
 
 
-def unpack_chunk_header(payload: bytes) -> ChunkHeader:
+def unpack_chunk_header(payload: bytes, *, recording_id: bytes | None = None) -> ChunkHeader:
     """
     Return the header of a chunk from its skippable frame's payload.
 
+    Args:
+        payload: As stored.
+        recording_id: What it must name; default: any recording's will do.
+
     Raises:
-        TruncatedError, BadMagicError, ChecksumError, UnsupportedVersionError: In this order.
+        TruncatedError, BadMagicError, ChecksumError, ChainError, UnsupportedVersionError, LimitExceededError: In this
+            order: critical flags of another recording's chunk say nothing of this one.
     """
     if len(payload) < CHUNK.size + CRC.size:
         raise TruncatedError(
@@ -307,7 +323,13 @@ def unpack_chunk_header(payload: bytes) -> ChunkHeader:
     check_crc(payload, "chunk header")
     if header.size != len(payload):
         raise ChecksumError("chunk header sizes differ", expected=len(payload), found=header.size)
+    if recording_id is not None and header.recording_id != recording_id:
+        raise ChainError("chunk of another recording", expected=recording_id, found=header.recording_id)
     check_flags(header.critical_flags, "chunk header")
+    if header.sequence > MAX_SEQUENCE:
+        raise LimitExceededError(
+            "chunk's sequence is over the limit", expected=f"<= {MAX_SEQUENCE}", found=header.sequence
+        )
     return header
 
 

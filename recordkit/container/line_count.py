@@ -12,6 +12,8 @@ def line_count(raw: bytes) -> int:
     ``bytes.count`` of one character looks at each byte by itself: 350 µs for a chunk of 256 KiB, of which
     decompressing takes 90. ``bytes.replace`` finds them with ``memchr``: 14 µs.
     """
+    if len(raw) <= MIB:
+        return len(raw) - len(raw.replace(b"\n", b""))
     count = 0
     for begin in range(0, len(raw), MIB):
         piece = raw[begin : begin + MIB]

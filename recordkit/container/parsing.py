@@ -7,9 +7,13 @@ from typing import Final
 
 import orjson
 
-from recordkit.events.codec import Event
+from recordkit.container.damage import Damage, damage_of
+from recordkit.container.decoder import Chunk
+from recordkit.container.line_count import line_count
+from recordkit.errors import FormatError, LimitExceededError, UndecodableEventError
+from recordkit.events.codec import Event, decode_line
 
-_PIECE_BYTES: Final = 32 * 1024
+PIECE_BYTES: Final = 32 * 1024
 """Some sixty events: their dicts stay in the processor's cache until the caller has used them, 1 MiB was a tenth
 slower; and three bytes of a hostile line become an object of 64 and more."""
 _DICTS: Final = frozenset({dict})
@@ -20,8 +24,8 @@ def pieces(raw: bytes) -> Iterator[bytes]:
     Yield a chunk's lines a few at a time, whole ones.
     """
     begin = 0
-    while len(raw) - begin > _PIECE_BYTES:
-        end = raw.rfind(b"\n", begin, begin + _PIECE_BYTES) + 1 or raw.index(b"\n", begin + _PIECE_BYTES) + 1
+    while len(raw) - begin > PIECE_BYTES:
+        end = raw.rfind(b"\n", begin, begin + PIECE_BYTES) + 1 or raw.index(b"\n", begin + PIECE_BYTES) + 1
         yield raw[begin:end]
         begin = end
     if begin < len(raw):
@@ -40,3 +44,49 @@ def parse_lines(lines: bytes, count: int) -> list[Event] | None:
     except orjson.JSONDecodeError:
         return None
     return events if len(events) == count and _DICTS.issuperset(map(type, events)) else None
+
+
+def small_lines(raw: bytes, count: int) -> list[Event] | None:
+    """
+    Return the events of a small chunk's lines; None if anything is amiss, which `decoded` then finds out.
+    """
+    try:
+        return parse_lines(raw, count) if raw else []
+    except (MemoryError, SystemError):  # the second is orjson's, where memory ends in the middle of its work
+        return None
+
+
+def decoded(chunk: Chunk, raw: bytes, *, salvage: bool) -> Iterator[tuple[list[Event], list[Damage]]]:
+    """
+    Yield the events of a chunk's lines some at a time, with the damage behind them: lines that are no events.
+
+    Args:
+        chunk: Names the place.
+        raw: Its lines.
+        salvage: Whether lines behind the first bad one of a piece are wanted.
+    """
+    try:
+        for lines in pieces(raw):
+            yield _decoded(chunk, lines, chunk.header.events if lines is raw else line_count(lines), salvage=salvage)
+    except (MemoryError, SystemError):  # as above
+        full = LimitExceededError("not enough memory for the chunk's events", expected="less", found=len(raw))
+        yield [], [_damage(chunk, full)]
+
+
+def _decoded(chunk: Chunk, lines: bytes, count: int, *, salvage: bool) -> tuple[list[Event], list[Damage]]:
+    events = parse_lines(lines, count)
+    if events is not None:
+        return events, []
+    events, damage = [], []
+    for line in lines[:-1].split(b"\n"):
+        try:
+            events.append(decode_line(line))
+        except UndecodableEventError as error:
+            damage.append(_damage(chunk, error))
+            if not salvage:
+                break
+    return events, damage
+
+
+def _damage(chunk: Chunk, error: FormatError) -> Damage:
+    return damage_of(error, offset=chunk.offset, length=chunk.end - chunk.offset, chunk=chunk.header.sequence)

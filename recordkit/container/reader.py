@@ -20,27 +20,26 @@ from recordkit.container.decoder import Chunk, Decoder, Start
 from recordkit.container.frames import Decompressor
 from recordkit.container.index import Index, find_index, packed_entries
 from recordkit.container.layout import MARK_ORDERED, ChunkEntry
-from recordkit.container.line_count import line_count
-from recordkit.container.parsing import parse_lines, pieces
+from recordkit.container.parsing import PIECE_BYTES, decoded, small_lines
 from recordkit.container.source import FileSource
 from recordkit.container.summary import State, Summary, Totals, summary_from_json
 from recordkit.container.table import ChunkTable, Fault
+from recordkit.container.unreadable import PatchedSource
 from recordkit.errors import (
     ChainError,
     FormatError,
-    LimitExceededError,
     TruncatedError,
-    UndecodableEventError,
     UnsupportedVersionError,
 )
-from recordkit.events.codec import Event, decode_line
+from recordkit.events.codec import Event
 from recordkit.events.place import place_of
 from recordkit.limits import DEFAULT_LIMITS, Limits
 
 Mode = Literal["strict", "tail", "salvage"]
 """
 What reading does at damage: ``strict`` raises after the last sound event before it; ``tail`` accepts a
-torn end and raises at other damage; ``salvage`` goes on with the next sound chunk.
+torn end and raises at other damage; ``salvage`` goes on with the next sound chunk. Where the disk can't read
+a block, the first two raise the ``OSError``; to salvage it is damage of that place.
 """
 
 OPEN_SUFFIX: Final = ".jsonl.zst.open"
@@ -62,7 +61,7 @@ def open_recording(
         live: Whether somebody still writes it; default: if its name says that it is open.
 
     Raises:
-        OSError: The file can't be opened.
+        OSError: The file can't be opened, or its header can't be read.
         FormatError: It is no recording, its header is damaged, or it needs a newer recordkit.
 
     Example:
@@ -91,7 +90,7 @@ class Recording:
         self.mode: Mode = mode
         self._limits = limits
         self._live = path.name.endswith(".open") if live is None else live
-        self._source = FileSource(path)
+        self._source = PatchedSource(path) if mode == "salvage" else FileSource(path)
         self._decompressor = Decompressor()
         self._damage: list[Damage] = []
         self._index: Index | None = None
@@ -100,6 +99,8 @@ class Recording:
             self._decoder = Decoder(self._source, limits)
         except FormatError as error:
             self._source.close()
+            if isinstance(self._source, PatchedSource) and self._source.failure is not None:
+                raise self._source.failure from error
             error.path = path
             raise
         self.sid = self._decoder.header.sid
@@ -200,8 +201,13 @@ class Recording:
             start = self._seek(lambda entry: entry.highest_ei >= start_ei)
             early = lambda ei, _time_ns: ei < start_ei  # noqa: E731
         for chunk, raw in self._payloads(start):
+            if early is None and wanted is None and len(raw) <= PIECE_BYTES:  # a recording may have a million of these
+                found = small_lines(raw, chunk.header.events)
+                if found is not None:
+                    yield from found
+                    continue
             place = None if early is None else place_of(chunk.header.lowest_ei, chunk.header.earliest_ns)
-            for events, damage in self._decoded(chunk, raw):
+            for events, damage in decoded(chunk, raw, salvage=self.mode == "salvage"):
                 if early is not None and place is not None:
                     drop = next((n for n, event in enumerate(events) if not early(*place.next(event))), len(events))
                     early = None if drop < len(events) else early
@@ -304,7 +310,12 @@ class Recording:
 
     def _walk(self, start: Start | None = None, *, frames: bool) -> Iterator[Chunk | Damage]:
         try:
-            yield from self._decoder.walk(start, frames=frames, growing=self._live)
+            walk = self._decoder.walk(start, frames=frames, growing=self._live)
+            if not isinstance(self._source, PatchedSource):
+                yield from walk
+                return
+            for item in walk:
+                yield self._source.explained(item) if isinstance(item, Damage) else item
         except UnsupportedVersionError as error:
             error.path = self.path
             raise
@@ -322,14 +333,16 @@ class Recording:
             try:
                 raw = item.raw(self._decompressor, self._limits)
             except FormatError as error:
-                self._meet(
-                    damage_of(error, offset=item.offset, length=item.end - item.offset, chunk=item.header.sequence)
-                )
+                bad = damage_of(error, offset=item.offset, length=item.end - item.offset, chunk=item.header.sequence)
+                self._meet(self._source.explained(bad) if isinstance(self._source, PatchedSource) else bad)
                 continue
             yield item, raw
         if decoder.index is None and not told and not self._live and not self.path.name.endswith(".open"):
             torn = TruncatedError("the recording ends without its index", expected="an index", found="the end")
             self._meet(damage_of(torn, offset=self._source.size(), length=0, chunk=None, at_end=True))
+        if isinstance(self._source, PatchedSource):
+            for damage in self._source.untold(self._damage, begin=0 if start is None else start.offset):
+                self._meet(damage)
 
     def _meet(self, damage: Damage) -> None:
         damage.error.path = self.path
@@ -337,36 +350,6 @@ class Recording:
         if self.mode == "salvage" or (self.mode == "tail" and damage.kind is DamageKind.TORN):
             return
         raise damage.error
-
-    def _decoded(self, chunk: Chunk, raw: bytes) -> Iterator[tuple[list[Event], list[Damage]]]:
-        try:
-            for lines in pieces(raw):
-                yield self._decode(chunk, lines, chunk.header.events if lines is raw else line_count(lines))
-        except (MemoryError, SystemError):  # the second is orjson's, where memory ends in the middle of its work
-            full = LimitExceededError("not enough memory for the chunk's events", expected="less", found=len(raw))
-            yield (
-                [],
-                [damage_of(full, offset=chunk.offset, length=chunk.end - chunk.offset, chunk=chunk.header.sequence)],
-            )
-
-    def _decode(self, chunk: Chunk, lines: bytes, count: int) -> tuple[list[Event], list[Damage]]:
-        """
-        Return the events of *count* whole *lines*, and the lines that are none; strict reading ends at the first.
-        """
-        events = parse_lines(lines, count)
-        if events is not None:
-            return events, []
-        events, damage = [], []
-        for line in lines[:-1].split(b"\n"):
-            try:
-                events.append(decode_line(line))
-            except UndecodableEventError as error:
-                damage.append(
-                    damage_of(error, offset=chunk.offset, length=chunk.end - chunk.offset, chunk=chunk.header.sequence)
-                )
-                if self.mode != "salvage":
-                    break
-        return events, damage
 
     def _sealed_summary(self) -> Summary | None:
         try:
@@ -404,7 +387,7 @@ class Recording:
             if isinstance(item, Damage):
                 last = item
             else:
-                totals.add(item.entry)
+                totals.add(item.header)
                 head, last = item.header.chain, None
         if last is not None:
             torn = last.kind is not DamageKind.INDEX and last.offset + last.length >= size

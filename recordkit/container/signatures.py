@@ -43,9 +43,11 @@ class Role(StrEnum):
     """The recorder that wrote it, and knew its head."""
     RECOVERY = "recovery"
     """A later recorder, after the one that wrote it had died: it vouches for what it found, no more."""
+    SALVAGE = "salvage"
+    """Who wrote it anew from what was sound of a damaged one: vouches for that, not for what was recorded."""
 
 
-_ROLES: Final = {Role.RECORDER: 0, Role.RECOVERY: 1}
+_ROLES: Final = {Role.RECORDER: 0, Role.RECOVERY: 1, Role.SALVAGE: 2}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
-from recordkit.container.chunks import Order
-from recordkit.container.layout import INT64_MAX, INT64_MIN, MARK_END, ChunkEntry
+from recordkit.container.layout import INT64_MAX, INT64_MIN, MARK_END, ChunkEntry, ChunkHeader
 
 ATTRIBUTES: Final = ("cluster_name", "user", "db_service", "db_protocol", "db_type", "db_name", "db_user")
 """Constant fields of a session that its header keeps, so that it can be listed before it is sealed."""
@@ -150,31 +149,52 @@ def summary_from_json(values: Mapping[str, Any], *, stored_bytes: int) -> Summar
 
 class Totals:
     """
-    Adds up chunk entries in file order.
+    Adds up chunks in file order, from their headers or their entries.
+
+    Attributes:
+        rising: Whether ``ei`` and time rise from chunk to chunk, as `Order.rising` has it.
     """
+
+    __slots__ = (
+        "chunks", "earliest_ns", "errors", "events", "highest_ei", "latest_ns", "lost", "marks", "queries",
+        "raw_bytes", "rising",
+    )  # fmt: skip
 
     def __init__(self, entries: Iterable[ChunkEntry] = ()) -> None:
         self.chunks = self.events = self.queries = self.errors = self.lost = self.raw_bytes = self.marks = 0
         self.earliest_ns = INT64_MAX
-        self.latest_ns = INT64_MIN
-        self.order = Order()
+        self.highest_ei = self.latest_ns = INT64_MIN
+        self.rising = True
         for entry in entries:
             self.add(entry)
 
-    def add(self, entry: ChunkEntry) -> None:
+    def add(self, chunk: ChunkEntry | ChunkHeader) -> None:
         """
         Count one more chunk.
         """
-        self.order = self.order.after(entry)
+        # a recording may have a million: `Order.after` and `min` took four fifths of the time
+        highest_ei, earliest_ns, latest_ns = chunk.highest_ei, chunk.earliest_ns, chunk.latest_ns
+        if (
+            highest_ei < self.highest_ei
+            or chunk.lowest_ei < self.highest_ei
+            or latest_ns < self.latest_ns
+            or earliest_ns < self.latest_ns
+        ):
+            self.rising = False
+        if highest_ei > self.highest_ei:  # noqa: PLR1730 - as above
+            self.highest_ei = highest_ei
+        if earliest_ns < self.earliest_ns:  # noqa: PLR1730 - as above
+            self.earliest_ns = earliest_ns
+        if latest_ns > self.latest_ns:  # noqa: PLR1730 - as above
+            self.latest_ns = latest_ns
         self.chunks += 1
-        self.events += entry.events
-        self.queries += entry.queries
-        self.errors += entry.errors
-        self.lost = min(self.lost + entry.lost, INT64_MAX)
-        self.raw_bytes += entry.raw_size
-        self.marks |= entry.marks
-        self.earliest_ns = min(self.earliest_ns, entry.earliest_ns)
-        self.latest_ns = max(self.latest_ns, entry.latest_ns)
+        self.events += chunk.events
+        self.queries += chunk.queries
+        self.errors += chunk.errors
+        if chunk.lost:
+            self.lost = min(self.lost + chunk.lost, INT64_MAX)
+        self.raw_bytes += chunk.raw_size
+        self.marks |= chunk.marks
 
     @property
     def timed(self) -> bool:

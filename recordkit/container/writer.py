@@ -1,17 +1,20 @@
 """
 A recording being written: header, then chunk after chunk, nothing else.
 
-The file ends at `size` whenever no write is under way. A write that fails may have left part of a chunk
-there; it is cut off before the next one, so a failed write never leaves damage in the middle.
+The file ends at `size` whenever no write is under way. A write that fails may have left anything behind it,
+from nothing to all of its chunks: it is cut off before the next one, so a failed write never leaves damage in
+the middle. Where the disk refuses even that, what is there is looked at: a chunk that a reader will find is
+not to be counted as lost. See `RecordingWriter.settle`.
 """
 
 import errno
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from recordkit.container.chunks import Counts, begin, frame_chunk
+from recordkit.container.chunks import Counts, Position, begin, frame_chunk
 from recordkit.container.files import Files
 from recordkit.container.frames import Compressor
 from recordkit.events.codec import encode_line
@@ -22,8 +25,24 @@ Characters of text in a header attribute; the events hold what is longer. Client
 and seven of them have to fit into the 64 KiB that a reader accepts.
 """
 
+_TRIES: Final = 3
+"""How often the disk is asked what became of a write: refusing five calls in a row does not keep it from us."""
+
 _FORGETTING: Final = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT})
 """What ``fsync`` says where it could not write; other errors come before it was asked."""
+
+
+class ReadyFrame(NamedTuple):
+    """
+    Lines that somebody else has compressed.
+
+    Attributes:
+        frame: One zstd frame of all of them.
+        raw_size: Their length in bytes.
+    """
+
+    frame: bytes
+    raw_size: int
 
 
 class RecordingWriter:
@@ -62,7 +81,9 @@ class RecordingWriter:
             created_ns=created_ns,
             attributes=encode_line(cut).rstrip(b"\n"),
         )
-        self._unclean = False
+        self._unclean = False  # there may be something behind `size`
+        self._doubtful: tuple[bytes, list[Position]] | None = None  # what that may be: chunks, and each one's end
+        self._may_exist = False
         self._forgotten: OSError | None = None
 
     @property
@@ -85,9 +106,23 @@ class RecordingWriter:
 
         Raises:
             FileExistsError: There is an open recording of this session.
-            OSError: Nothing was left behind.
+            OSError: It may have been made all the same; calling this again is right then too.
         """
-        self._files.create(self.path, self._start)
+        try:
+            self._files.create(self.path, self._start)
+        except OSError as error:
+            self._may_exist = self._may_exist or not isinstance(error, FileExistsError)
+            if not self._may_exist or not self._is_created():
+                raise
+
+    def _is_created(self) -> bool:
+        """
+        Whether the file is there as a `create` of ours that raised has left it; nobody else has its header.
+        """
+        try:
+            return self._files.read(self.path, self.size + 1, offset=0) == self._start
+        except OSError:
+            return False
 
     def discard(self) -> None:
         """
@@ -103,33 +138,85 @@ class RecordingWriter:
         Write the next chunk; when it returns, the chunk survives the death of this process.
 
         Raises:
-            OSError: The chunk is not in the file; the same chunk may be tried again.
+            OSError: It was refused; see `settle`. The same chunk may be tried again.
         """
         self.append_all([(raw, counts)], compressor)
 
-    def append_all(self, chunks: Sequence[tuple[bytes | memoryview, Counts]], compressor: Compressor) -> None:
+    def append_all(
+        self, chunks: Sequence[tuple[bytes | memoryview | ReadyFrame, Counts]], compressor: Compressor
+    ) -> None:
         """
-        Write the next chunks by one write; see `append`.
+        Write the next chunks by one write; see `append`. Those that are compressed already may be among them.
 
         Raises:
-            OSError: None of the chunks is in the file.
+            OSError: It was refused; see `settle`. Called again without that, it begins with none of them in the file.
         """
         position = self._position
         parts: list[bytes] = []
-        frames = compressor.frames([raw for raw, _ in chunks])
-        for frame, (raw, counts) in zip(frames, chunks, strict=True):
-            chunk = frame_chunk(position, frame, len(raw), counts)
+        ends: list[Position] = []
+        frames = iter(compressor.frames([raw for raw, _ in chunks if not isinstance(raw, ReadyFrame)]))
+        for raw, counts in chunks:
+            frame, raw_size = raw if isinstance(raw, ReadyFrame) else (next(frames), len(raw))
+            chunk = frame_chunk(position, frame, raw_size, counts)
             parts.append(chunk.data)
             position = chunk.after
+            ends.append(position)
         if self._unclean:
-            self._files.truncate(self.path, self.size)
-            self._unclean = False
+            self._cut()
+        data = b"".join(parts)
         try:
-            self._files.append(self.path, b"".join(parts), offset=self.size)
+            self._files.append(self.path, data, offset=self.size)
         except BaseException:  # Ctrl-C too may leave half a chunk
-            self._unclean = True
+            self._unclean, self._doubtful = True, (data, ends)
             raise
         self._position = position
+        self._start = b""  # ten thousand of them, which nobody needs any more, are megabytes
+
+    def settle(self) -> int | None:
+        """
+        Find out what became of a refused write.
+
+        What it left is cut off. Where the disk refuses that too, the file is read: chunks that are there whole stay,
+        and are as good as written. A disk that refuses both keeps the answer to itself: ask again later, or
+        `renounce`.
+
+        Returns:
+            How many of its chunks, the first ones, are in the file; the others are not. 0 if nothing is in doubt;
+            None if the disk does not say.
+        """
+        if self._doubtful is None:
+            return 0
+        for _ in range(_TRIES):
+            with suppress(OSError):
+                self._cut()
+                return 0
+            with suppress(OSError):
+                return self._adopt(*self._doubtful)
+        return None
+
+    def renounce(self) -> None:
+        """
+        Count what is in doubt as not written, whatever is found: from now on it is only cut off.
+
+        Should the disk never allow that, a reader finds chunks that were counted as lost.
+        """
+        self._doubtful = None
+
+    def _cut(self) -> None:
+        self._files.truncate(self.path, self.size)
+        self._unclean, self._doubtful = False, None
+
+    def _adopt(self, data: bytes, ends: Sequence[Position]) -> int:
+        """
+        Count those of the chunks *data* that the file holds as written; return how many.
+        """
+        begin = self.size
+        found = self._files.read(self.path, len(data) + 1, offset=begin)
+        there = [end for end in ends if found.startswith(data[: end.offset - begin])]
+        if there:
+            self._position = there[-1]
+        self._unclean, self._doubtful = len(found) > self.size - begin, None
+        return len(there)
 
     def sync(self) -> None:
         """

@@ -50,6 +50,7 @@ class PlacingFiles:
         self.step: Step | None = None
         self.create = files.create
         self.append = files.append
+        self.read = files.read
         self.truncate = files.truncate
         self.sync = files.sync
         self.remove = files.remove
