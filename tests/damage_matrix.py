@@ -1,8 +1,8 @@
 """
 Damages small recordings in every way that one bit, one cut or one lost block can, reads each, and counts.
 
-    python tests/damage_matrix.py            every bit and cut of two recordings, some of 40 others, 200 lost blocks
-    python tests/damage_matrix.py --all      every bit of everything, 2000 lost blocks
+    python tests/damage_matrix.py            every bit and cut of two recordings, some of 40 others, 400 lost blocks
+    python tests/damage_matrix.py --all      every bit of everything, 4000 lost blocks
 
 What counts as wrong: an event that was not recorded, or not in its place; a loss without a finding; a finding that
 names another chunk; more lost than the damage touches (and one chunk more for a lost block).
@@ -130,6 +130,13 @@ def large(sealed):
     return (sealed_name() if sealed else open_name()), recording_bytes(chunks, sealed=sealed)
 
 
+def small(sealed):
+    """
+    Name and bytes of a recording of 400 chunks of one event each, of which a lost block holds a dozen.
+    """
+    return (sealed_name() if sealed else open_name()), recording_bytes(session(400, 1), sealed=sealed)
+
+
 def blocks(subject, count, *, own=False):
     """
     Yield what is wrong for each place at which 4 KiB are overwritten with zeros or noise; or with *own* bytes of
@@ -170,8 +177,9 @@ def table(*, every=False):
             cut.update(cuts(subject, 1 if every or number < 2 else 5))
             flipped.update(flips(subject, 1 if number < 2 else step * (1 if every else 9)))
         for sealed in (True, False):
-            lost.update(blocks(Subject(directory, *large(sealed)), places))
-            misplaced.update(blocks(Subject(directory, *large(sealed)), places, own=True))
+            for made in (large, small):
+                lost.update(blocks(Subject(directory, *made(sealed)), places))
+                misplaced.update(blocks(Subject(directory, *made(sealed)), places, own=True))
     yield "one bit changed", flipped
     yield "cut", cut
     yield "4 KiB overwritten", lost

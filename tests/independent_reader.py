@@ -24,7 +24,7 @@ MAGIC = bytes.fromhex("28b52ffd240001000099e9d851")  # section 2
 OURS, SEEK_TABLE, SEEKABLE = 0x184D2A5B, 0x184D2A5E, 0x8F92EAB1
 NO_LOW, NO_HIGH = 2**63 - 1, -(2**63)  # section 1: never times
 MAX_RAW, MAX_STORED, MAX_HEADER, MAX_CHUNK_HEADER, MAX_INDEX = 512 << 20, 516 << 20, 64 << 10, 4096, 64 << 20  # 11
-MAX_SUMMARY = 1 << 20
+MAX_SUMMARY, MAX_SEQUENCE = 1 << 20, 2**63 - 1
 START, END, ORDERED = 1, 2, 4
 
 HEADER = struct.Struct("<4sHHI16s16sqI")  # section 3, from tag on
@@ -205,6 +205,7 @@ class _Reader:
         self.end_told = False  # that the bytes up to the end are of no use
         self.whole = True  # every chunk from the first on was met: totals may be held against the index
         self.head = chain
+        self.moved = None  # offsets of chunks that stand before their place, from the first jump on
         while offset < len(self.data):
             try:
                 if self._tag_at(offset) == b"RKIX":
@@ -231,13 +232,55 @@ class _Reader:
         self._summarise(sealed=sealed)
 
     def _check_place(self, chunk, expected, chain):
+        if chunk.sequence > expected and self._is_moved(chunk, expected):
+            raise WrongError("moved to an earlier place", "misplaced")
         if chunk.sequence < expected or (chain is not None and chunk.sequence != expected):
             raise WrongError("out of sequence", "misplaced")
         if chain is not None and _chain(chain, chunk) != chunk.chain:
             self._lines(chunk)  # raises if its own bytes were changed
             raise WrongError("does not follow the chunk before it", "misplaced")
-        if chain is None and chunk.sequence > expected:
+        if chain is None:
             self._lines(chunk)  # its header alone is not believed
+
+    def _is_moved(self, chunk, expected):
+        if self.moved is None:
+            places = [(at, sequence) for at, sequence in self._headers(chunk.offset) if sequence >= expected]
+            runs = [1] * len(places)  # the longest rising run that begins at each place
+            for at in reversed(range(len(places))):
+                longer = [runs[n] for n in range(at + 1, len(places)) if places[n][1] > places[at][1]]
+                runs[at] += max(longer, default=0)
+            wanted, last, self.moved = max(runs, default=0), -1, set()
+            for (offset, sequence), run in zip(places, runs, strict=True):
+                if wanted and run == wanted and sequence > last:
+                    wanted, last = wanted - 1, sequence
+                else:
+                    self.moved.add(offset)
+        return chunk.offset in self.moved
+
+    def _headers(self, offset):
+        """
+        Yield offset and sequence of all sound chunk headers from *offset* on.
+        """
+        before = offset
+        while offset < len(self.data):
+            try:
+                end = self._index_end(offset)
+                chunk = None if end is not None else self._chunk_at(offset)
+            except RefusedError:
+                return
+            except WrongError:
+                after = self._search(min(before, offset) + 1)  # the header before may claim more than is its own
+                if after is None:
+                    return
+                before = offset = after[0]
+                continue
+            before = offset
+            if chunk is not None:
+                yield offset, chunk.sequence
+                end = chunk.end
+            else:
+                before = end
+            offset = end
 
     def _tag_at(self, offset):
         magic = struct.pack("<I", OURS)
@@ -261,12 +304,14 @@ class _Reader:
         _, own, flags, recording_id, *values = CHUNK.unpack_from(payload)
         if own != size:
             raise WrongError("sizes of a chunk header differ")
+        if recording_id != self.first_chain[:8]:
+            raise WrongError("a chunk of another recording", "misplaced")
         if flags:
             raise RefusedError(f"critical flags {flags:#06x} of a chunk header")
         begin = offset + 8 + size
         chunk = Chunk(offset, begin + values[1], payload, self.data[begin : begin + values[1]], *values)
-        if recording_id != self.first_chain[:8]:
-            raise WrongError("a chunk of another recording", "misplaced")
+        if chunk.sequence > MAX_SEQUENCE:
+            raise WrongError("impossible sequence")
         if chunk.stored_size > MAX_STORED or chunk.raw_size > MAX_RAW:
             raise WrongError("over the limits")
         if chunk.end > len(self.data):
@@ -285,9 +330,16 @@ class _Reader:
             raise WrongError("the chunk holds other lines than declared")
         return raw[:-1].split(b"\n") if raw else []
 
+    def _is_own(self, chunk):
+        try:
+            self._lines(chunk)
+        except WrongError:
+            return False  # a copy of its header alone
+        return True
+
     def _parse(self, chunk, lines):
         for line in lines:
-            event = _object(line)
+            event = _object(line, integer=_integer)
             if event is None:  # section 5: it costs the line
                 self._find("corrupt", chunk.sequence, chunk.offset, chunk.end, "a line is no JSON object")
             else:
@@ -309,11 +361,13 @@ class _Reader:
             if error.kind != "misplaced" and not known and chunk.sequence > expected:
                 after = self._search(offset + 1)
             elif error.kind != "misplaced":
-                after = (chunk.end, chunk.sequence + 1, chunk.chain, True)
-            elif chunk.sequence > expected:
+                after = None if self._is_ours(chunk.end) else self._search(chunk.end - chunk.stored_size)
+                if after is None or after[0] >= chunk.end:
+                    after = (chunk.end, chunk.sequence + 1, chunk.chain, True)
+            elif chunk.sequence > expected and chunk.offset not in self.moved:
                 after = (offset, expected, b"", False)
             else:
-                after = self._search(chunk.end)
+                after = self._search(chunk.end if self._is_own(chunk) else offset + 1)
         if after is None:
             at_end = self._index_from_end() == offset
             tagged = self.data[offset + 8 : offset + 12] == b"RKIX"
@@ -329,6 +383,17 @@ class _Reader:
         self._find(kind, expected, offset, where, str(error))
         self.end_told = where >= end
         return where, max(expected, sequence or 0), chain, known
+
+    def _is_ours(self, offset):
+        """
+        Whether a sound chunk header of this recording, or a sound head and trailer of an index, stands there.
+        """
+        try:
+            return self._index_end(offset) is not None or self._chunk_at(offset) is not None
+        except RefusedError:
+            return True
+        except WrongError:
+            return False
 
     def _search(self, offset):
         for match in re.compile(rb"\x5b\x2a\x4d\x18....(?:RKCH|RKIX)", re.DOTALL).finditer(self.data, offset):
@@ -522,9 +587,27 @@ def _no_constant(name):
     raise ValueError(name)
 
 
-def _object(text):
+def _float(text):
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(text)
+    return value
+
+
+def _integer(text):
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
+        raise ValueError(text)
+    return int(text)
+
+
+def _object(text, *, integer=None):
+    """
+    Return a JSON object (section 1); None if *text* is none. In lines integers are bounded (section 5).
+    """
     try:
-        value = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
+        value = json.loads(text.decode("utf-8"), parse_constant=_no_constant, parse_float=_float, parse_int=integer)
+        if b"\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # fails for half a surrogate pair
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

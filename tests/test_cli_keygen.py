@@ -38,12 +38,12 @@ def test_a_key_pair_is_made(tmp_path):
 @pytest.mark.parametrize("there", ["audit.key", "audit.key.pub"])
 def test_no_key_is_replaced(there, tmp_path):
     """
-    If either file is there, nothing is written.
+    If either file is there, nothing is written, and it is named.
     """
     (tmp_path / there).write_bytes(b"mine")
     result = run("keygen", tmp_path / "audit.key")
     assert (result.code, result.raw) == (1, b"")
-    assert "File exists" in result.err
+    assert result.err == f"recordkit: {tmp_path / there}: there is a file already; no key is ever replaced\n"
     assert names(tmp_path) == [there]
     assert (tmp_path / there).read_bytes() == b"mine"
 

@@ -51,7 +51,10 @@ def test_a_noted_head_is_held_against_the_recording(tmp_path):
     """
     store = demo_store(tmp_path)
     head = json.loads(run("show", FIRST, "--format", "json", store=store).raw)["head"]
-    ways = (["307b", "--head", head], ["--head", f"{FIRST}={head}"], ["307b", "--head", f"{FIRST}={head}"])
+    ways = (
+        ["307b", "--head", head], ["--head", f"{FIRST}={head}"], ["307b", "--head", f"{FIRST}={head}"],
+        ["--head", f"307B={head}"], ["--head", f"{FIRST.replace('-', '').upper()}={head}"],
+    )  # fmt: skip
     for way in ways:
         result = run("verify", *way, store=store)
         assert (result.code, result.out) == (0, "checked 1 recording, 6 events: all sound\n")
@@ -63,6 +66,26 @@ def test_a_noted_head_is_held_against_the_recording(tmp_path):
         assert result.code == 3
         assert "the noted head is not in the chain" in result.out
         assert head in result.out
+
+
+@pytest.mark.parametrize(
+    ("head", "code", "said"),
+    [
+        ("=abcd", 2, "expected HEX or SID=HEX, found '=abcd'"),
+        ("nosuch=abcd", 2, "expected HEX or SID=HEX, found 'nosuch=abcd'"),
+        ("307b=abcd", 2, "64"),
+        (f"ffff={'0' * 64}", 4, "no recording begins with 'ffff'"),
+        (f"ffff49d6-56c7-4d20-8cf0-5bc5348a7101={'0' * 64}", 4, "ffff49d6"),
+    ],
+)
+def test_a_head_of_nothing_is_refused_by_name(head, code, said, tmp_path):
+    """
+    What is no sid and what is no head are told apart from a recording that is not there.
+    """
+    result = run("verify", "--head", head, store=demo_store(tmp_path))
+    assert result.code == code
+    assert said in result.err
+    assert "event field" not in result.err
 
 
 def test_a_head_is_for_the_recording_that_it_names(tmp_path):
@@ -90,6 +113,7 @@ def test_a_head_of_a_recording_that_is_gone_is_missing(tmp_path):
         ["--head", "00" * 32], ["--head", "xyz", FIRST], ["--head", f"x={'00' * 32}"], ["--head", "00" * 32, FIRST, MYSQL],
         ["--sample", "0%"], ["--sample", "200%"], ["--sample", "x"], ["--max-duration", "soon"], ["--sample", "5%", FIRST],
         ["--max-duration", "1m", FIRST], ["--round", "3", FIRST], ["--salvage", "out"], ["--public-key", __file__],
+        ["--signing-key", __file__, "--salvage", "out", FIRST],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -178,7 +202,7 @@ def test_a_run_stops_in_time_and_the_next_goes_on(tmp_path):
         assert number < 8
     assert number > 0
     assert sorted(seen) == sids
-    assert "all done: 9 checked, 0 damaged" in result.err
+    assert "all done: 9 checked, 0 with errors" in result.err
     assert json.loads((store / "scrub.json").read_bytes())["passes"] == 1
     again = run("verify", "--max-duration", "1h", store=store, clock=TickingClock())
     assert again.out == "checked 9 recordings, 18 events: all sound\n"
@@ -210,7 +234,7 @@ def test_damage_in_the_middle_of_a_scrub_is_remembered(tmp_path):
         if "all done" in result.err:
             break
     assert sorted(codes)[-2:] == [0, 3]
-    assert "8 checked, 1 damaged" in result.err
+    assert "8 checked, 1 with errors" in result.err
 
 
 def test_a_sample_is_another_each_day_and_comes_to_all(tmp_path):
@@ -258,7 +282,7 @@ def test_salvage_writes_what_is_sound_and_says_what_is_lost(tmp_path):
     finding, saved, total = result.out.splitlines()
     assert "6 events lost (ei 0 to 5)" in finding
     assert saved == f"{out}: 0 events saved, 6 lost"
-    assert total.endswith("1 damaged")
+    assert total.endswith("1 with errors")
     assert run("verify", out).code == 0
     shown = run("show", out).out
     assert "from a damaged recording: 1 findings; this is not the original" in shown
@@ -350,3 +374,17 @@ def test_show_says_whether_a_recording_is_signed(tmp_path):
     store = demo_store(tmp_path)
     assert "signed:    no\n" in run("show", FIRST, store=store).out
     assert json.loads(run("show", FIRST, "--format", "json", store=store).raw)["signatures"] == []
+
+
+def test_what_is_salvaged_can_be_signed(tmp_path):
+    """
+    With --signing-key the new recording names the key, and `show` and `verify` say that it was salvaged, not recorded.
+    """
+    store, out, key = demo_store(tmp_path), tmp_path / "out.jsonl.zst", tmp_path / "auditor.key"
+    assert run("keygen", key).code == 0
+    assert run("verify", FIRST, "--salvage", out, "--signing-key", key, store=store).code == 0
+    assert run("verify", FIRST, "--signing-key", key, store=store).code == 2
+    assert "by who salvaged it, not by its recorder" in run("show", out).out
+    checked = run("verify", out, "--public-key", f"{key}.pub")
+    assert checked.code == 0
+    assert "warning: signed by who salvaged it from a damaged recording: it is not the original" in checked.out

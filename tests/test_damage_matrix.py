@@ -5,7 +5,7 @@ P3, P4, P5: recordings damaged in every small way lose what the damage touches, 
 import pytest
 
 import damage_matrix
-from damage_matrix import Subject, blocks, cuts, flips, large, subjects
+from damage_matrix import Subject, blocks, cuts, flips, large, small, subjects
 from recordings import open_name, recording_bytes, sealed_name, session
 
 CORPUS = {name: (named, data) for name, named, data in subjects()}
@@ -31,11 +31,12 @@ def test_flipped_bits_of_every_kind_of_recording_are_told(tmp_path, name):
 
 @pytest.mark.parametrize("own", [False, True], ids=["lost", "written to a wrong place"])
 @pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "open"])
-def test_four_kilobytes_cost_the_chunks_that_they_touch_and_one_more_at_most(tmp_path, sealed, own):
+@pytest.mark.parametrize("made", [large, small])
+def test_four_kilobytes_cost_the_chunks_that_they_touch_and_one_more_at_most(tmp_path, made, sealed, own):
     """
     Zeros, noise or other bytes of the same file over 4 KiB anywhere: all other chunks come, and the damage is told.
     """
-    found = list(blocks(Subject(tmp_path, *large(sealed)), 60, own=own))
+    found = list(blocks(Subject(tmp_path, *made(sealed)), 60, own=own))
     assert (len(found), set(found)) == (60, {None})
 
 

@@ -42,7 +42,7 @@ from recordkit.errors import ChainError, ChecksumError, FormatError, MissingDepe
 from recordkit.limits import DEFAULT_LIMITS
 from recordkit.recorder import Recorder
 from recordkit.store import open_store
-from recordkit.verification import Evidence, verify_recording
+from recordkit.verification import Evidence, FindingKind, Severity, salvage, verify_recording
 from store_recordings import write_open
 
 PRIVATE, PUBLIC = new_key_files()
@@ -539,3 +539,56 @@ def test_each_key_pair_is_new_and_belongs_together():
     assert isinstance(load_signing_key(private), SigningKey)
     assert load_signing_key(private).public == load_public_key(public)
     assert new_key_files()[0] != private
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_salvaged_recording_is_signed_as_salvaged(damaged, tmp_path):
+    """
+    Its signature names who salvaged it and when; a role of its own and the header tell it from the original.
+    """
+    path = write(tmp_path, session(4, 2), sealed=True)
+    if damaged:
+        data = bytearray(path.read_bytes())
+        data[parts(bytes(data))[5].offset + 9] ^= 1
+        path.write_bytes(data)
+    saved = salvage(path, tmp_path / "saved.jsonl.zst", signing_key=PRIVATE, clock=ManualClock(NOON + 7))
+    (signature,) = signatures_in(summary_in(saved.path))
+    assert (signature.role, signature.signed_ns, signature.key) == (Role.SALVAGE, NOON + 7, KEY.public)
+    report = verify_recording(saved.path, evidence=OURS)
+    assert report.sound
+    (finding,) = report.findings
+    assert "it is not the original" in finding.what
+    assert (finding.kind, finding.severity) == (FindingKind.SIGNATURE, Severity.WARNING)
+    assert b'"salvaged_by":"recordkit/' in saved.path.read_bytes()
+
+
+@pytest.mark.parametrize("role", [Role.RECORDER, Role.RECOVERY])
+def test_a_salvaged_recording_can_not_pass_for_the_original(role, tmp_path):
+    """
+    Another role, an original's header, or a gap event that is taken out leave no signature that holds.
+    """
+    path = write(tmp_path, session(4, 2), sealed=True)
+    data = bytearray(path.read_bytes())
+    data[parts(bytes(data))[5].offset + 9] ^= 1
+    path.write_bytes(data)
+    saved = salvage(path, tmp_path / "saved.jsonl.zst", signing_key=PRIVATE)
+    told = saved.path.read_bytes()
+    summary = summary_in(saved.path)
+    other = summary | {"signatures": [summary["signatures"][0] | {"role": role.value}]}
+    statement = Statement(sid=SID, head=bytes.fromhex(saved.summary.head), chunks=saved.summary.chunks,
+                          events=saved.summary.events)  # fmt: skip
+    (signature,) = signatures_in(summary)
+    assert signature.holds(statement)
+    assert not signatures_in(other)[0].holds(statement)
+    saved.path.write_bytes(told.replace(b'"salvaged_by"', b'"recorded_by"'))
+    assert not verify_recording(saved.path, evidence=OURS).sound
+
+
+def test_a_bad_key_ends_salvage_before_anything_is_written(tmp_path):
+    """
+    A file that holds no private key is refused, and nothing is left at the target.
+    """
+    path = write(tmp_path, session(2, 2), sealed=True)
+    with pytest.raises(ValueError, match="no private key that can be read"):
+        salvage(path, tmp_path / "saved.jsonl.zst", signing_key=PUBLIC)
+    assert not (tmp_path / "saved.jsonl.zst").exists()

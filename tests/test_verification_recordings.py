@@ -4,6 +4,7 @@ What verifying one recording finds: everything that is wrong, where it is, what 
 
 import json
 import random
+from itertools import permutations
 
 import pytest
 
@@ -14,7 +15,9 @@ from recordings import (
     SECOND,
     SID,
     QuickFiles,
+    count,
     flat,
+    lines_of,
     open_name,
     parts,
     pieces,
@@ -28,11 +31,12 @@ from recordkit.container import State, open_recording, seal
 from recordkit.container.chunks import encode_chunk, first_position
 from recordkit.container.frames import Compressor
 from recordkit.container.header import read_header
+from recordkit.container.longest_run import left_out
 from recordkit.container.source import MemorySource
 from recordkit.events import format_time
 from recordkit.limits import DEFAULT_LIMITS
 from recordkit.recorder import Recorder
-from recordkit.verification import Evidence, Severity, parse_head, verify_recording
+from recordkit.verification import Evidence, Severity, parse_head, salvage, verify_recording
 
 CHUNKS = session(5, 4)
 SEALED = recording_bytes(CHUNKS, sealed=True)
@@ -474,6 +478,36 @@ def test_a_line_that_is_no_event_costs_that_line(tmp_path):
 # ---------------------------------------------------------------- events against each other
 
 
+@pytest.mark.parametrize(
+    ("number", "exact"),
+    [
+        (b"18446744073709551615", True), (b"18446744073709551616", False), (b"-9223372036854775808", True),
+        (b"-9223372036854775809", False), (b"1" * 5000, False), (b'"18446744073709551616"', True),
+        (b"18446744073709551616.5", True), (b"[[18446744073709551616]]", False),
+        (b"[" * 600 + b"1" * 30 + b"]" * 600, False),
+    ],
+)  # fmt: skip
+def test_an_integer_beyond_64_bits_is_told_of(number, exact, tmp_path):
+    """
+    Reading gives the nearest double for it; verifying says so, of the line that holds it.
+    """
+    lines = lines_of(CHUNKS[0][:2]) + lines_of([query(2)])[:-2] + b',"n":' + number + b"}\n" + lines_of([query(3)])
+    header = read_header(MemorySource(OPEN), DEFAULT_LIMITS)
+    chunk = encode_chunk(first_position(header.frame), lines, count([query(n) for n in range(4)]), Compressor())
+    report = check(tmp_path, PIECES[0] + chunk.data, name=open_name(), live=False)
+    assert report.events == 4
+    assert [(item.kind, item.chunk, item.lost) for item in report.errors] == ([] if exact else [("corrupt", 0, 0)])
+
+
+def test_what_gaps_name_is_counted_up_to_63_bits(tmp_path):
+    """
+    A report is JSON within 64 bits also where forged gaps name more than there can be.
+    """
+    gaps = [query(n, event="recordkit.gap", count=2**63 - 1) for n in range(4)]
+    data = recording_bytes([gaps[:2], gaps[2:]], sealed=True)
+    assert check(tmp_path, data).named_lost == 2**63 - 1
+
+
 def one_chunk(tmp_path, events):
     """
     The report on a sealed recording of these events.
@@ -671,3 +705,19 @@ def test_a_report_is_json(tmp_path):
     assert (finding["severity"], finding["kind"], finding["chunk"], finding["lost"]) == ("error", "corrupt", 2, 4)
     with open_recording(report.path, mode="salvage") as recording:
         assert len(list(recording.events())) == report.events
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_in_any_order_of_chunks_what_is_lost_is_counted(sealed, tmp_path):
+    """
+    Each order of five chunks: the events that are read and those said to be lost are all, and salvage is sound.
+    """
+    start, *rest = pieces(recording_bytes(session(5, 2), sealed=sealed))
+    path = tmp_path / (sealed_name() if sealed else open_name())
+    for number, order in enumerate(permutations(range(5))):
+        path.write_bytes(start + b"".join(rest[n] for n in order) + b"".join(rest[5:]))
+        report = verify_recording(path, live=False)
+        assert report.events == 2 * (5 - len(list(left_out(order))))
+        assert report.events + sum(finding.lost for finding in report.findings) == 10, order
+        assert report.sound == (order == (0, 1, 2, 3, 4))
+        assert verify_recording(salvage(path, tmp_path / f"{number}.jsonl.zst", live=False).path).sound

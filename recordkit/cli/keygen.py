@@ -2,12 +2,13 @@
 `recordkit keygen`: a key pair for signing recordings.
 """
 
+import errno
 from pathlib import Path
 
 import click
 
 from recordkit.cli.app import App, examples, pass_app
-from recordkit.container.files import OsFiles
+from recordkit.container.files import Files, OsFiles
 from recordkit.container.signatures import load_public_key, new_key_files
 
 PUBLIC_SUFFIX = ".pub"
@@ -30,9 +31,9 @@ def command(app: App, *, path: Path) -> int:
     public_path = path.with_name(path.name + PUBLIC_SUFFIX)
     private, public = new_key_files()
     files = OsFiles()  # what it makes only its owner may read
-    files.create(path, private)
+    _create(files, path, private)
     try:
-        files.create(public_path, public)
+        _create(files, public_path, public)
     except OSError:
         files.remove(path)
         raise
@@ -44,3 +45,12 @@ def command(app: App, *, path: Path) -> int:
     app.out.line(f"public key   {public_path}")
     app.out.line(f"key id       {load_public_key(public).key_id}")
     return 0
+
+
+def _create(files: Files, path: Path, data: bytes) -> None:
+    try:
+        files.create(path, data)
+    except FileExistsError as error:  # it names what it would have been made from
+        raise FileExistsError(errno.EEXIST, "there is a file already; no key is ever replaced", str(path)) from error
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error

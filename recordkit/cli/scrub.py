@@ -31,6 +31,7 @@ class Scrub:
     Attributes:
         place: Where the next run goes on; None if this one came to the end.
         note: What to tell about that; "" if there is nothing.
+        empty: Whether the store holds nothing that could be checked.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Scrub:
             self._position = ScrubPosition(round_number=round_number)
         self.place: str | None = None
         self.note = ""
+        self.empty = False
 
     def reports(self, evidence: Evidence) -> Iterator[Report]:
         """
@@ -66,6 +68,7 @@ class Scrub:
         """
         with self._app.store() as store:
             total = len(open_sids(store.root)) + sum(sealed_count(store.root, shard) for shard in SHARDS)
+            self.empty = total == 0
             clock = self._app.clock
             began = saved = clock.monotonic()
             number = 0
@@ -98,7 +101,7 @@ class Scrub:
                         saved = now
                 else:
                     if self._path is not None and position.checked:
-                        self.note = f"all done: {position.checked} checked, {position.damaged} damaged in this pass"
+                        self.note = f"all done: {position.checked} checked, {position.damaged} with errors in this pass"
                     position = position.ended()
             except BaseException:
                 with suppress(OSError):

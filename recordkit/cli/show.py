@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import click
 
@@ -18,6 +19,12 @@ EPILOG = examples(
     ("recordkit show recordings/01/307b49d6*.zst", "by file"),
     ("recordkit show 307b --format json", "for programs"),
 )
+
+_SIGNERS: Final = {
+    Role.RECORDER: "by its recorder",
+    Role.RECOVERY: "by a later recorder, after a crash",
+    Role.SALVAGE: "by who salvaged it, not by its recorder",
+}
 
 
 @click.command(name="show", epilog=EPILOG, short_help="Show what a recording is about.")
@@ -49,7 +56,7 @@ def _sealed(summary: Summary, notes: SealedNotes) -> Iterator[tuple[str, str]]:
     if notes.salvaged is not None:
         yield "salvaged", f"from a damaged recording: {notes.salvaged} findings; this is not the original"
     for signature in notes.signatures:
-        by = "by a later recorder, after a crash" if signature.role is Role.RECOVERY else "by its recorder"
+        by = _SIGNERS[signature.role]
         yield "signed", f"{forms.moment(signature.signed_ns)} {by}, key {signature.key.key_id} (not checked here)"
     if not notes.signatures:
         yield "signed", "not yet, it is open" if summary.state is State.OPEN else "no"

@@ -23,7 +23,9 @@ from recordkit.verification import (
     Report,
     Salvage,
     Severity,
+    SigningKey,
     load_public_key,
+    load_signing_key,
     parse_head,
     salvage,
     verify_recording,
@@ -38,7 +40,7 @@ EPILOG = examples(
 )
 
 Heads = tuple[tuple[str | None, bytes], ...]
-"""Noted heads, each with the sid that it was noted for; None: of the one recording that is named."""
+"""Noted heads, each with the sid, or its beginning, that it was noted for; None: of the recording that is named."""
 
 
 Items = Iterator[tuple[Report, Salvage | None]]
@@ -53,6 +55,14 @@ class _Asked(NamedTuple):
     keys: tuple[PublicKey, ...]
     heads: Heads
     salvage_to: Path | None
+    signing_key: SigningKey | None
+
+
+def _signing_key(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> SigningKey | None:
+    try:
+        return None if value is None else load_signing_key(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _keys(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[PublicKey, ...]:
@@ -65,13 +75,33 @@ def _keys(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) 
 def _heads(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> Heads:
     try:
         return tuple(_head(text) for text in value)
-    except (ValueError, InvalidEventError) as error:
+    except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
 def _head(text: str) -> tuple[str | None, bytes]:
     sid, separator, digits = text.rpartition("=")
-    return parse_sid(sid) if separator else None, parse_head(digits)
+    if separator and not is_sid_or_prefix(sid):
+        raise ValueError(f"expected HEX or SID=HEX, found {text!r}")
+    return sid.lower() if separator else None, parse_head(digits)
+
+
+def _whole_sids(app: App, heads: Heads) -> Heads:
+    """
+    Return *heads* with the sids that were given by their beginning.
+
+    Raises:
+        SessionNotFoundError, AmbiguousPrefixError: Not exactly one begins so.
+    """
+    return tuple((None if sid is None else _whole_sid(app, sid), head) for sid, head in heads)
+
+
+def _whole_sid(app: App, prefix: str) -> str:
+    try:
+        return parse_sid(prefix)  # of this one there need be no recording
+    except InvalidEventError:
+        with app.store() as store:
+            return store.resolve(prefix)
 
 
 def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
@@ -100,6 +130,10 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 )
 @click.option("--head", "heads", multiple=True, metavar="[SID=]HEX", callback=_heads, help="A head noted down before.")
 @click.option("--salvage", "salvage_to", metavar="OUT", type=click.Path(path_type=Path), help="Write what is sound.")
+@click.option(
+    "--signing-key", metavar="FILE", type=click.Path(path_type=Path), callback=_signing_key,
+    help="Sign what --salvage writes.",
+)  # fmt: skip
 @click.option("--sample", "share", metavar="SHARE", callback=_share, help="Check only 5% of the store.")
 @click.option("--round", "round_number", type=click.IntRange(min=0), help="Which share; default: another each day.")
 @click.option(
@@ -116,6 +150,7 @@ def command(
     keys: tuple[PublicKey, ...],
     heads: Heads,
     salvage_to: Path | None,
+    signing_key: SigningKey | None,
     share: float | None,
     round_number: int | None,
     limit_s: float | None,
@@ -130,7 +165,8 @@ def command(
     Each finding is one line. Errors end in exit code 3; warnings (a hole in
     ei that nothing names, time that goes back, a recording that is gone)
     don't. --head and --public-key prove what checksums can't: that nobody
-    has rewritten a recording or cut off its end.
+    has rewritten a recording or cut off its end. A --signing-key signs what
+    --salvage writes, as salvaged: by whom and when, not who recorded it.
     """
     whole_store = not names and not any(sid for sid, _ in heads)
     if not whole_store and (share or round_number is not None or limit_s is not None or position_path):
@@ -139,13 +175,16 @@ def command(
         raise click.UsageError("--head HEX is for one recording; name it, or give SID=HEX")
     if salvage_to is not None and not names:
         raise click.UsageError("--salvage: name the recordings")
+    if signing_key is not None and salvage_to is None:
+        raise click.UsageError("--signing-key is for what --salvage writes; a Recorder signs what it records")
+    heads = _whole_sids(app, heads)
     totals = Totals()
     if whole_store:
         scrub = Scrub(app, share=share, round_number=round_number, limit_s=limit_s, position_path=position_path)
         items: Items = ((report, None) for report in scrub.reports(Evidence(keys=keys)))
     else:
         scrub = None
-        asked = _Asked(keys, heads, salvage_to)
+        asked = _Asked(keys, heads, salvage_to, signing_key)
         items = _named(app, [*names, *_unnamed(names, heads)], asked, totals)
     if form == "json":
         _write_json(app, items, totals, scrub)
@@ -156,9 +195,11 @@ def command(
         app.err.status("")
         app.out.line(totals.sentence())
     app.err.status("")
-    if scrub is not None and scrub.note:
+    if scrub is not None:
         app.out.flush()
-        app.err.complain(scrub.note)
+        for note in filter(None, (scrub.note, f"nothing to check in {app.store_path!r}" if scrub.empty else "")):
+            app.err.complain(note)
+        totals.missing += scrub.empty
     return totals.exit_code
 
 
@@ -185,7 +226,7 @@ class Totals:
         """
         Return the result in words.
         """
-        result = f"{self.damaged} damaged" if self.damaged else "all sound"
+        result = f"{self.damaged} with errors" if self.damaged else "all sound" if self.recordings else "none checked"
         more = f", {_count(self.warnings, 'warning')}" if self.warnings else ""
         return f"checked {_count(self.recordings, 'recording')}, {_count(self.events, 'event')}: {result}{more}"
 
@@ -261,7 +302,7 @@ def _named(app: App, names: list[str], asked: _Asked, totals: Totals) -> Items:
             continue
         saved = None
         if asked.salvage_to is not None:
-            saved = _salvage(app, report, asked.salvage_to, totals, several=len(names) > 1)
+            saved = _salvage(app, report, asked, asked.salvage_to, totals, several=len(names) > 1)
         yield report, saved
 
 
@@ -288,12 +329,12 @@ def _path(app: App, name: str) -> Path:
         return sealed if sealed.exists() else open_path(store.root, sid)
 
 
-def _salvage(app: App, report: Report, target: Path, totals: Totals, *, several: bool) -> Salvage | None:
+def _salvage(app: App, report: Report, asked: _Asked, target: Path, totals: Totals, *, several: bool) -> Salvage | None:
     if several or target.is_dir():
         target.mkdir(exist_ok=True)
         target = target / f"{report.sid or report.path.name[:36]}.jsonl.zst"
     try:
-        return salvage(report.path, target)
+        return salvage(report.path, target, signing_key=asked.signing_key, clock=app.clock)
     except (FormatError, OSError) as error:
         totals.failed += 1
         app.err.status("")

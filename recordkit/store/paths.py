@@ -95,6 +95,20 @@ def create_store(root: Path) -> None:
         raise StoreError(f"{root}: not a directory, so it can't hold a store") from error
 
 
+def is_store(root: Path) -> bool:
+    """
+    Whether a recorder has ever begun a store at *root*: an empty one has the directory ``open``.
+    """
+    return (root / OPEN_DIRECTORY).is_dir() or not {CATALOG_NAME, *SHARDS}.isdisjoint(_names_in(root))
+
+
+def strays(root: Path) -> list[str]:
+    """
+    Return the names of recordings that lie in the store's own directory, where nothing looks for them.
+    """
+    return sorted(name for name in _names_in(root) if name.endswith((SEALED_SUFFIX, OPEN_SUFFIX)))
+
+
 def sealed_sid(name: str, shard: str) -> str | None:
     """
     Return the sid that the file *name* in the directory *shard* stands for; None if it is not named as one.

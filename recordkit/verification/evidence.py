@@ -145,6 +145,13 @@ def signature_findings(
                 severity=Severity.WARNING,
                 what="signed when it was found after its recorder had died: nobody vouches for the time before",
             )
+        elif signature.role is Role.SALVAGE:
+            yield Finding(
+                kind=FindingKind.SIGNATURE,
+                severity=Severity.WARNING,
+                what="signed by who salvaged it from a damaged recording: it is not the original, and what the recorder"
+                " signed, if it did, is only the damaged one",
+            )
 
 
 def _invalid(signature: Signature) -> Finding:

@@ -39,7 +39,7 @@ class FindingKind(StrEnum):
     MISPLACED = "misplaced"
     INDEX = "index"
     UNREADABLE = "unreadable"
-    """No recording, or its header is damaged, or the file can't be read."""
+    """No recording, or its header is damaged; or the disk can't read the file, or bytes of it."""
     UNSUPPORTED = "unsupported"
     """It needs a newer recordkit."""
     COUNTS = "counts"
@@ -212,7 +212,7 @@ class Report:
         Return the report as JSON types.
         """
         return {
-            "file": str(self.path),
+            "file": str(self.path).encode(errors="backslashreplace").decode(),  # names need not be Unicode
             "sid": self.sid,
             "state": None if self.state is None else self.state.value,
             "events": self.events,

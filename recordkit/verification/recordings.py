@@ -11,8 +11,8 @@ from pathlib import Path
 from recordkit.container.damage import DamageKind
 from recordkit.container.decoder import Decoder
 from recordkit.container.signatures import Statement, signatures_in
-from recordkit.container.source import FileSource
 from recordkit.container.summary import State, Totals
+from recordkit.container.unreadable import PatchedSource
 from recordkit.errors import FormatError, InvalidEventError, UnsupportedVersionError
 from recordkit.events import parse_sid
 from recordkit.limits import DEFAULT_LIMITS, Limits
@@ -51,7 +51,7 @@ def verify_recording(
     """
     path = Path(path)
     try:
-        source = FileSource(path)
+        source = PatchedSource(path)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -61,7 +61,7 @@ def verify_recording(
     except UnsupportedVersionError as error:
         return Report(path=path, findings=(error_finding(FindingKind.UNSUPPORTED, error),))
     except (FormatError, OSError) as error:
-        return Report(path=path, findings=(error_finding(FindingKind.UNREADABLE, error),))
+        return Report(path=path, findings=(error_finding(FindingKind.UNREADABLE, source.failure or error),))
     finally:
         source.close()
 
@@ -86,7 +86,14 @@ class _Check:
     The check of one recording.
     """
 
-    def __init__(self, path: Path, source: FileSource, live: bool | None, evidence: Evidence, limits: Limits) -> None:  # noqa: FBT001 - of this module
+    def __init__(
+        self,
+        path: Path,
+        source: PatchedSource,
+        live: bool | None,  # noqa: FBT001 - of this module
+        evidence: Evidence,
+        limits: Limits,
+    ) -> None:
         self._path = path
         self._source = source
         self._evidence = evidence
@@ -141,6 +148,8 @@ class _Check:
                 self._findings.append(
                     damage_finding(item.damage, lost=item.events, first_ei=item.first_ei, last_ei=item.last_ei)
                 )
+                if item.made_up:
+                    continue
                 if item.damage.kind is not DamageKind.INDEX:
                     self._intact = False
                     self._sequence.lose_track()
@@ -149,7 +158,7 @@ class _Check:
             else:
                 self._findings += self._sequence.take(item.chunk, item.raw)
                 self._heads.take(item.chunk.header.chain)
-                self._totals.add(item.chunk.entry)
+                self._totals.add(item.chunk.header)
                 self._end_missing = False
 
     def _statement(self) -> Statement:

@@ -5,7 +5,8 @@ What is sound is copied line by line, byte for byte, in order. Where something i
 event takes its place: which events, how many if that is known, and why. The same list stands in the new
 recording's summary, with the bytes of the damaged file. It is a recording of its own: its header says by an
 attribute that it was salvaged, and its chain has nothing to do with the old one; a signature over the old
-one says nothing of it. Keep the damaged file.
+one says nothing of it. It may be signed, in a role of its own, by who salvaged it: the header's attribute and
+the gap events are under that signature, the summary's list is not. Keep the damaged file.
 
 The file appears under its name when it is whole and synced, or not at all.
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from recordkit.clock import Clock, SystemClock
 from recordkit.container import Summary
 from recordkit.container.chunks import begin, encode_chunk, first_position
 from recordkit.container.decoder import Decoder, Start
@@ -26,8 +28,10 @@ from recordkit.container.frames import Compressor
 from recordkit.container.header import Header, read_header
 from recordkit.container.index import IndexBuilder
 from recordkit.container.seal import DEFAULT_CHUNK_BYTES
-from recordkit.container.source import FileSource, MemorySource
+from recordkit.container.signatures import KeySource, Role, Signer, load_signing_key
+from recordkit.container.source import MemorySource
 from recordkit.container.summary import State
+from recordkit.container.unreadable import PatchedSource
 from recordkit.errors import FormatError, UndecodableEventError
 from recordkit.events import decode_line, encode_line, format_time
 from recordkit.events.constructors import GAP
@@ -79,6 +83,8 @@ def salvage(
     files: Files | None = None,
     limits: Limits = DEFAULT_LIMITS,
     chunk_bytes: int = DEFAULT_CHUNK_BYTES,
+    signing_key: KeySource | None = None,
+    clock: Clock | None = None,
 ) -> Salvage:
     """
     Write what is sound of the recording at *source_path* as a sealed recording to *path*.
@@ -90,19 +96,26 @@ def salvage(
         files: Does the work; default: the operating system's.
         limits: Sizes to accept.
         chunk_bytes: Lines per chunk.
+        signing_key: Signs the new recording, as `Role.SALVAGE`; a key as for `Recorder`.
+        clock: Says when it is signed.
 
     Raises:
+        ValueError: *signing_key* is no such key.
+        MissingDependencyError: *signing_key* needs the package cryptography.
         FileExistsError: There is something at *path*.
         FormatError: Nothing of a recording is left, or it needs a newer recordkit.
-        OSError: It can't be read or written; nothing was left behind.
+        OSError: It can't be opened, or the new one not be written; nothing was left behind.
     """
     source_path, path = Path(source_path), Path(path)
     files = files or OsFiles()
+    signer = None
+    if signing_key is not None:
+        signer = Signer(load_signing_key(signing_key), role=Role.SALVAGE, now_ns=(clock or SystemClock()).time_ns)
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, "there is a file already; salvage overwrites nothing", str(path))
-    source = FileSource(source_path)
+    source = PatchedSource(source_path)
     try:
-        return _salvage(source, path, live=live, files=files, limits=limits, chunk_bytes=chunk_bytes)
+        return _salvage(source, path, live=live, files=files, limits=limits, chunk_bytes=chunk_bytes, signer=signer)
     except FormatError as error:
         error.path = source_path
         raise
@@ -111,7 +124,14 @@ def salvage(
 
 
 def _salvage(
-    source: FileSource, path: Path, *, live: bool | None, files: Files, limits: Limits, chunk_bytes: int
+    source: PatchedSource,
+    path: Path,
+    *,
+    live: bool | None,
+    files: Files,
+    limits: Limits,
+    chunk_bytes: int,
+    signer: Signer | None,
 ) -> Salvage:
     start: Start | None = None
     damage = None
@@ -134,7 +154,7 @@ def _salvage(
             else:
                 findings.append(_finding(item))
                 copy.miss(item)
-        summary = copy.finish(findings)
+        summary = copy.finish(findings, signer)
         files.sync(temporary)
         _place(temporary, path, files)
     except BaseException:
@@ -217,7 +237,7 @@ class _Copy:
         if stretch.events != 0:
             self._gap(_finding(stretch))
 
-    def finish(self, findings: Sequence[Finding]) -> Summary:
+    def finish(self, findings: Sequence[Finding], signer: Signer | None) -> Summary:
         """
         Seal the recording and return its summary.
         """
@@ -225,9 +245,10 @@ class _Copy:
         header, totals, head = self._header, self._builder.totals, self._position.chain
         state = State.COMPLETE if totals.ended else State.INTERRUPTED
         summary = header.summary(state, totals, stored_bytes=0, head=head.hex())
-        tail = self._builder.finish(
-            recording_id=self._position.recording_id, chain=head, summary=summary, notes={NOTES: _notes(findings)}
-        )
+        notes: dict[str, object] = {NOTES: _notes(findings)}
+        if signer is not None:
+            notes |= signer.notes(sid=header.sid, head=head, chunks=totals.chunks, events=totals.events)
+        tail = self._builder.finish(recording_id=self._position.recording_id, chain=head, summary=summary, notes=notes)
         self._files.append(self._path, tail, offset=self._position.offset)
         return header.summary(state, totals, stored_bytes=self._position.offset + len(tail), head=head.hex())
 

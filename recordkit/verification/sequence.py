@@ -7,15 +7,17 @@ goes for times. An event of *another* session is an error; no program of ours pu
 """
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
-from recordkit.container.chunks import Order
 from recordkit.container.decoder import Chunk
-from recordkit.container.layout import MARK_END, MARK_ORDERED, MARK_START, entry_of
+from recordkit.container.layout import INT64_MAX, MARK_END, MARK_ORDERED, MARK_START
+from recordkit.container.summary import Totals
 from recordkit.errors import InvalidEventError, UndecodableEventError
 from recordkit.events import Event, Role, decode_line, parse_sid
 from recordkit.verification.counting import EventCounter
 from recordkit.verification.findings import Finding, FindingKind, Severity, plain
+from recordkit.verification.large_integers import holds_large_integer, may_hold_large_integers
 
 _LISTED: Final = 20
 """Findings of one sort that are listed; the rest are counted."""
@@ -23,6 +25,7 @@ _LISTED: Final = 20
 _COUNTED: Final = (
     "events", "queries", "errors", "lost", "lowest_ei", "highest_ei", "earliest_ns", "latest_ns", "longest_wait_ns",
 )  # fmt: skip
+_counted: Final = attrgetter(*_COUNTED)
 _CARRIED: Final = frozenset({"lowest_ei", "highest_ei", "earliest_ns", "latest_ns", "longest_wait_ns"})
 """What depends on events before the chunk."""
 
@@ -39,7 +42,7 @@ class SequenceCheck:
     def __init__(self, sid: str) -> None:
         self._sid = sid
         self._counter = EventCounter()
-        self._order: Order | None = Order()
+        self._order: Totals | None = Totals()
         self._next_ei: int | None = 0
         self._gap = range(0)
         self._latest_ns: int | None = None
@@ -62,6 +65,7 @@ class SequenceCheck:
         header, counter = chunk.header, self._counter
         counter.begin(header.lowest_ei, header.earliest_ns)
         bad = 0
+        suspicious = may_hold_large_integers(raw)
         for line in raw[:-1].split(b"\n") if raw else ():
             try:
                 event = decode_line(line)
@@ -72,9 +76,14 @@ class SequenceCheck:
                     chunk=header.sequence, lost=1,
                 )  # fmt: skip
                 continue
+            if suspicious and holds_large_integer(line):
+                yield Finding(
+                    kind=FindingKind.CORRUPT, what="a line holds an integer beyond 64 bits, which is read as another",
+                    offset=chunk.offset, length=chunk.end - chunk.offset, chunk=header.sequence,
+                )  # fmt: skip
             self._event(event, counter.add(event), chunk)
         self.events += counter.counts.events
-        self.named_lost += counter.counts.lost
+        self.named_lost = min(self.named_lost + counter.counts.lost, INT64_MAX)
         if not bad:
             yield from self._header(chunk)
         counter.tracked = True
@@ -182,14 +191,18 @@ class SequenceCheck:
         Yield where the chunk's header says other things than its events.
         """
         header, counts = chunk.header, self._counter.counts
+        misleading = False
+        if self._order is not None:
+            self._order.add(header)
+            misleading = bool(header.marks & MARK_ORDERED) and not self._order.rising
+        ends = MARK_START | MARK_END
+        if not misleading and _counted(counts) == _counted(header) and counts.marks & ends == header.marks & ends:
+            return
         compared = [name for name in _COUNTED if self._counter.tracked or name not in _CARRIED]
         values = [(name, getattr(counts, name), getattr(header, name)) for name in compared]
-        ends = MARK_START | MARK_END
         values.append(("marks", counts.marks & ends, header.marks & ends))
-        if self._order is not None:
-            self._order = self._order.after(entry_of(chunk.offset, header))
-            if header.marks & MARK_ORDERED and not self._order.rising:
-                values.append(("mark ORDERED", "unset", "set"))
+        if misleading:
+            values.append(("mark ORDERED", "unset", "set"))
         differ = [(name, expected, found) for name, expected, found in values if expected != found]
         if differ:
             name, expected, found = differ[0]

@@ -35,6 +35,7 @@ from recordkit.store.paths import (
     open_sids,
     sealed_path,
     sealed_sid,
+    strays,
 )
 from recordkit.store.reconcile import status_of
 from recordkit.verification.evidence import NO_EVIDENCE, Evidence
@@ -92,6 +93,12 @@ def verify_store(
         raise ValueError(f"share: expected a number above 0, at most 1, found {share}")
     run = _Run(store.root, share, round_number, evidence, dict(heads or {}), limits, watch)
     behind = _rank("" if after is None else after)
+    for name in strays(store.root) if after is None else ():
+        stray = Finding(
+            kind=FindingKind.FILE, severity=Severity.WARNING,
+            what="not checked: it lies in the store's own directory, where nothing looks for recordings",
+        )  # fmt: skip
+        yield Report(path=store.root / name, findings=(stray,))
     for sid in sorted(open_sids(store.root)):
         place = f"{OPEN_DIRECTORY}/{sid}"
         report = run.check_open(sid) if _rank(place) > behind else None
