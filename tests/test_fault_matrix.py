@@ -159,7 +159,7 @@ def test_recording_with_calls_failing(tmp_path, monkeypatch, on_error, fault, ti
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("times", [1, 2, 3, 10_000])
+@pytest.mark.parametrize("times", [1, 2, 3, 4, 5, 10_000])
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("on_error", ["strict", "best_effort"])
 def test_recording_with_every_call_failing(tmp_path, monkeypatch, on_error, fault, times):
@@ -184,7 +184,7 @@ def recording_runs(tmp_path, on_error, times, faulty_runs):
         assert recover(root).problems == ()
         with open_store(root) as store:
             for one in told:
-                check(store, one, on_error, for_good=times > 3)
+                check(store, one, on_error, for_good=times > 5)
         assert list((root / "open").iterdir()) == []
 
 
@@ -305,7 +305,7 @@ def test_reading_with_any_call_failing(tmp_path, monkeypatch):
     path = tmp_path / sealed_name()
     path.write_bytes(recording_bytes(session(3, 2), sealed=True))
     for mode in ("strict", "tail", "salvage"):
-        for faulty in runs(monkeypatch, "broken", where="recordkit.container.source.os", calls=READS):
+        for _ in runs(monkeypatch, "broken", where="recordkit.container.source.os", calls=READS):
             events = []
             try:
                 with open_recording(path, mode=mode) as recording:
@@ -316,8 +316,7 @@ def test_reading_with_any_call_failing(tmp_path, monkeypatch):
             except FormatError:
                 raise AssertionError("a failing disk was taken for damage") from None
             else:
-                assert not faulty.failed
-                assert events == flat(session(3, 2))
+                assert events == flat(session(3, 2))  # nothing failed, or not when it was tried again
             assert events == flat(session(3, 2))[: len(events)]
 
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from faults import GatedFiles
+from faults import GatedFiles, QuickFiles
 from programs import run
 from recorded import events_of, summary_of
 from recordkit import Recorder, State, open_store
@@ -66,7 +66,33 @@ def test_large_buffers_are_not_kept():
     assert pool.take().tell() == 0
 
 
+def test_room_for_the_items_of_many_sessions_is_set_aside():
+    """What waits to be written as lines has its place within the budget, a quarter of it at most."""
+    budget = Budget(256 * KIB)
+    budget.set_aside(10_000)
+    budget.add(192 * KIB - 1)
+    assert budget.has_room
+    budget.add(1)
+    assert not budget.has_room
+    budget.set_aside(0)
+    assert budget.has_room
+
+
 # ------------------------------------------------------------------ the budget at work
+
+
+def test_memory_that_a_buffer_has_and_does_not_fill_is_counted(tmp_path):
+    """A session that gets a large buffer of another's, for one event, holds all of it."""
+    with Recorder(tmp_path, files=QuickFiles(), flush_interval_s=1000.0) as recorder:
+        session = recorder.session(start=False)
+        session.query("x" * 100_000)
+        session.flush()
+        assert recorder._budget.held == 0
+        session.query("SELECT 1")
+        session.write_waiting(hand_over=False)
+        assert recorder._budget.held >= 100_000
+        session.flush()
+        assert recorder._budget.held == 0
 
 
 @pytest.mark.parametrize("overflow", ["block", "drop"])

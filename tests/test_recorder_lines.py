@@ -260,6 +260,105 @@ def test_the_longest_wait_spans_batches():
     assert counts.longest_wait_ns == 5_000
 
 
+# ------------------------------------------------------------------ many at once, as in a burst
+
+common = st.builds(
+    lambda kind, success, sql: {"event": kind, **success, "db_query": sql},
+    st.sampled_from(["db.session.query", "db.session.result", "db.session.start", "x"]),
+    st.sampled_from([{}, {}, {"success": True}, {"success": False}]),
+    texts,
+)
+many = st.lists(common, min_size=8, max_size=30) | st.lists(own_events(), min_size=8, max_size=30)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    batches=st.lists(many, min_size=1, max_size=3),
+    first_ei=st.sampled_from([0, 3, 90, 95, 985, 995, 9_990, 10**6 - 5, 10**12 - 7, 2**62 - 1]),
+    start_ns=st.sampled_from([NOON, NOON + 999_999_000, 999_999_999_999_999_000, 10**18, 5_000]),
+    step_ns=st.sampled_from([0, 1, 700, 40_000, 100_000_000]),
+)
+def test_a_burst_of_own_events_is_numbered_and_timed_one_by_one(batches, first_ei, start_ns, step_ns):
+    """However many of the session's own events are written at once, each has its number, its time and its uid."""
+    lines, out, counts = SessionLines(SID, CONSTANTS, verbatim=False), BytesIO(), Counts()
+    lines.next_ei = first_ei
+    given_in = [event for batch in batches for event in batch]
+    times = [start_ns + number * step_ns for number in range(len(given_in))]
+    clock = iter(times)
+    for batch in batches:
+        lines.write([lines.item(event, clock.__next__) for event in batch], out, counts)
+    written = [parsed(line) for line in out.getvalue().splitlines()]
+    assert [event["ei"] for event in written] == list(range(first_ei, first_ei + len(given_in)))
+    assert [parse_time(event["time"]) for event in written] == [time_ns // 1000 * 1000 for time_ns in times]
+    assert [event["uid"][-12:] for event in written] == [f"{event['ei'] % 10**12:012d}" for event in written]
+    assert len({event["uid"][:-12] for event in written}) <= 1
+    assert all(str(uuid.UUID(event["uid"])) == event["uid"] for event in written)
+    for before, after in zip(given_in, written, strict=True):
+        assert same(
+            {name: value for name, value in after.items() if name in {**CONSTANTS, **before}}, CONSTANTS | before
+        )
+    assert shown(counts) == shown(recount(written))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    given_in=st.lists(
+        st.tuples(
+            st.sampled_from(["db.session.query", "db.session.result", "x"]),
+            st.sampled_from([{}, {"success": True}, {"success": False}]),
+            st.integers(0, 3),
+            st.integers(0, 3_000_000),
+            texts,
+        ),
+        max_size=30,
+    )
+)
+def test_a_burst_of_whole_events_comes_out_as_it_went_in(given_in):
+    """Whole events in quick succession keep all values, and count as what they are."""
+    events = []
+    for ei, (kind, success, user, micros, sql) in enumerate(given_in):
+        time = f"2026-07-20T12:00:0{micros // 10**6}.{micros % 10**6:06d}Z"
+        events.append(
+            {"ei": ei, "event": kind, "uid": f"{ei:032x}", "code": "c", "time": time, **CONSTANTS, "sid": SID,
+             "user": f"user{user // 3}", "db_query": sql, **success}
+        )  # fmt: skip
+    written, counts = write(SessionLines(SID, CONSTANTS, verbatim=False), [events])
+    assert same(written, events)
+    assert shown(counts) == shown(recount(events))
+
+
+@pytest.mark.parametrize("learnt", [None, "text"])
+def test_nan_is_refused_also_where_the_event_before_had_null(learnt):
+    """A constant field that is NaN is refused, though its line looks like that of an event that had null there."""
+    lines = SessionLines(SID, {"db_user": learnt}, verbatim=False)
+    whole = {"ei": 0, "event": "x", "uid": "u", "code": "c", "time": format_time(NOON), "sid": SID, "db_user": learnt}
+    lines.item(whole | {"db_query": "1"}, lambda: NOON)
+    lines.item(whole | {"db_query": "1"}, lambda: NOON)
+    for name in ("db_user", "uid", "code", "db_query"):
+        with pytest.raises(InvalidEventError) as refused:
+            lines.item(whole | {"db_query": "1"} | {name: math.nan}, lambda: NOON)
+        assert refused.value.field == name
+    written, _ = write(lines, [[whole | {"db_query": "1"}]])
+    assert written[0]["db_user"] == learnt
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["2026-07-20T12:00:00.0001x2Z", "2026-07-20T12:00:00.0001234", "2026-07-20T12:00:00.000 12Z",
+     "2026-07-20T12:00:00.000+12Z", "2026-07-20T12:00:00.0001_2Z", "2026-07-20T12:00:00.00012\u0663Z",
+     "2026-07-20T12:00:00.000123Zz", "2026-07-20T12:00:00.000", "2026-07-20T12:00:00.00 123Z"],
+)  # fmt: skip
+def test_a_time_that_only_begins_like_the_one_before_is_refused(wrong):
+    """A time is looked at to its end, also when it begins like that of the event before."""
+    lines = SessionLines(SID, {}, verbatim=False)
+    whole = {"ei": 0, "event": "x", "uid": "u", "code": "c", "time": "2026-07-20T12:00:00.000001Z", "sid": SID}
+    for _ in range(3):
+        lines.item(whole, lambda: NOON)
+    with pytest.raises(InvalidEventError) as refused:
+        lines.item(whole | {"time": wrong}, lambda: NOON)
+    assert refused.value.field == "time"
+
+
 # ------------------------------------------------------------------ what is refused, by name
 
 DEEP = inner = {}

@@ -1,9 +1,10 @@
 """
 One memory budget for all sessions of a recorder.
 
-Counted are the bytes of lines in buffers and drafts. Items not yet written as lines are bounded apart:
-each session writes its own every `step_bytes`, which shrinks as sessions multiply, so that all of them
-together stay within a quarter of the budget.
+Counted is the memory of buffers and drafts, also what they have allocated and not filled yet. For items not
+yet written as lines a part is set aside: each session writes its own every `step_bytes`, which shrinks as
+sessions multiply, so that all of them together stay within a quarter of the budget. (One that the writer's
+thread takes on, see `recordkit.recorder.busy`, may hold half a step more.)
 """
 
 import contextlib
@@ -32,6 +33,7 @@ class Budget:
             raise ValueError(f"memory_budget: expected at least 65536 bytes, found {total}")
         self.total = total
         self.held = 0
+        self._set_aside = 0
         # a plain lock: a signal's exception can't come up between taking it and the `with` that gives it back
         self._lock = threading.Lock()
         self.changed = threading.Condition(self._lock)
@@ -42,7 +44,7 @@ class Budget:
         """
         Whether a call may add to what is held; one event may be larger than the whole budget.
         """
-        return self.held < self.total
+        return self.held < self.total - self._set_aside
 
     @property
     def presses(self) -> bool:
@@ -85,6 +87,12 @@ class Budget:
         """
         with self._lock:
             self._waiting.append(callback)
+
+    def set_aside(self, sessions: int) -> None:
+        """
+        Keep the memory free that items of so many *sessions* may take.
+        """
+        self._set_aside = min(self.total // 4, sessions * self.step_bytes(sessions))
 
     def step_bytes(self, sessions: int) -> int:
         """

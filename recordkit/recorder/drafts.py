@@ -4,6 +4,11 @@ From a session's drafts to its file: compress, write, count; and what happens wh
 Only the recorder's thread comes here, so one compressor serves all sessions. ``strict``: a refused draft
 stays first in its session's line and is tried again; the session's caller is told. ``best_effort``: it is
 let go, and the next thing that the disk takes is the gap event that says what is missing.
+
+A refused write may have reached the file all the same, whole or in part. No draft is counted as lost before
+the disk has said what became of it, so counts, gap events and file agree. Only a disk that refuses every call,
+also those that would cut off or read what is there, makes them differ, and then too much is told, never too
+little: events that were counted as lost are found again.
 """
 
 import errno
@@ -14,10 +19,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from recordkit.container.chunks import Counts
 from recordkit.container.frames import Compressor
+from recordkit.container.writer import ReadyFrame
 from recordkit.limits import MIB
 from recordkit.recorder.budget import Budget
 from recordkit.recorder.pending import BufferPool, Draft
+from recordkit.recorder.refusals import os_error
 from recordkit.recorder.session import RecordingSession
 from recordkit.store.paths import sealed_path
 
@@ -45,31 +53,36 @@ class DraftWriter:
         Write all drafts of *session* that the disk takes; False if it refused one.
         """
         backlog = session.backlog
+        session.attempts += 1
         error: OSError | None = None
         alone = False
+        self._settle(session)
         while backlog.drafts:
             drafts = self._batch(backlog.drafts, alone=alone)
             try:
                 self._write_some(session, drafts)
             except Exception as refused:
-                error = _os_error(session, refused)
+                settled = self._settle(session)
+                if settled == len(drafts):
+                    continue
+                error = os_error(session.sid, refused)
                 if self._strict:
                     break
-                if len(drafts) > 1:  # no more than the disk refuses shall be lost
+                if settled or len(drafts) > 1:  # no more than the disk refuses shall be lost
                     alone = True
                     continue
                 backlog.let_go(drafts[0], f"disk: {error.strerror or error}")
-            else:
-                session.written += sum(draft.counts.events for draft in drafts)
-            for _ in drafts:
                 session.settled += 1
                 self._give_back(session)
-        if error is None and backlog.refused is not None:
+            else:
+                self._count_written(session, len(drafts))
+        if backlog.refused is not None:
             try:
                 self._create(session)
                 self._write_gap(session)
+                error = None
             except Exception as refused:
-                error = _os_error(session, refused)
+                error = os_error(session.sid, refused)
         session.note_error(error)
         self._budget.tell(everyone=error is not None)
         return error is None
@@ -102,8 +115,11 @@ class DraftWriter:
         self._create(session)
         self._write_gap(session)
         with ExitStack() as views:
-            chunks = []
+            chunks: list[tuple[memoryview | ReadyFrame, Counts]] = []
             for draft in drafts:
+                if draft.frame is not None:
+                    chunks.append((ReadyFrame(draft.frame, draft.size), draft.counts))
+                    continue
                 lines = views.enter_context(draft.buffer.getbuffer())
                 chunks.append((views.enter_context(lines[: draft.size]), draft.counts))
             session.writer.append_all(chunks, self._compressor)
@@ -127,26 +143,32 @@ class DraftWriter:
         if loss is None:
             return
         line, counts = session.backlog.gap_chunk(loss)
-        session.writer.append(line, counts, self._compressor)
+        try:
+            session.writer.append(line, counts, self._compressor)
+        except Exception:
+            if not session.writer.settle():
+                session.writer.renounce()
+                raise
         session.written += counts.events
         session.backlog.name_refused()
+
+    def _settle(self, session: RecordingSession) -> int:
+        """
+        Take out of the drafts those that a refused write has put into the file; return how many.
+        """
+        settled = session.writer.settle()
+        if settled is None and not self._strict:
+            session.writer.renounce()  # its drafts will not be the first ones any more
+        self._count_written(session, settled or 0)
+        return settled or 0
+
+    def _count_written(self, session: RecordingSession, drafts: int) -> None:
+        for _ in range(drafts):
+            session.written += session.backlog.drafts[0].counts.events
+            session.settled += 1
+            self._give_back(session)
 
     def _give_back(self, session: RecordingSession) -> None:
         draft = session.backlog.drafts.pop(0)
         self._buffers.give(draft.buffer, draft.size)
-        self._budget.give_back(draft.size)
-
-
-def _os_error(session: RecordingSession, refused: Exception) -> OSError:
-    """
-    Return what to tell the session's caller; any fault counts as a refusal, for one session must not stop all.
-    """
-    if isinstance(refused, OSError):
-        return refused
-    if not isinstance(refused, MemoryError):
-        _log.error("session %s can't be written", session.sid, exc_info=refused)
-    error = OSError(
-        errno.ENOMEM if isinstance(refused, MemoryError) else errno.EIO, str(refused) or "not enough memory"
-    )
-    error.__cause__ = refused
-    return error
+        self._budget.give_back(draft.held)

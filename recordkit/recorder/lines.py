@@ -27,7 +27,8 @@ from recordkit.recorder.templates import NO_SHAPE, AnyItem, Shape, Template, Way
 
 _NS: Final = 1_000_000_000
 _MAX_REMEMBERED: Final = 1024  # kinds of events in a session; a hostile client can't grow the tables
-_MAX_EI: Final = 2**62  # those that don't bring one count on from it, and stay within 64 bits
+_EI_BITS: Final = 62
+_MAX_EI: Final = 2**_EI_BITS  # those that don't bring one count on from it, and stay within 64 bits
 _MAX_CONSTANTS: Final = 16 * MIB  # bytes as JSON; they stand in every line
 _MADE_UP: Final = 160  # bytes that are put into a line beside the constants, about
 _NEVER_CONSTANT: Final = ("ei", "time", "uid", "event", "code")
@@ -76,7 +77,8 @@ class SessionLines(LineWriter):
         self.own_failed: dict[str, Template] = {}
         self._given: dict[str, Template] = {}
         self._given_failed: dict[str, Template] = {}
-        self._time_shared = ("-", 0)  # first 20 characters of a time, and their nanoseconds; replaced as one
+        # The first 23 characters of an event's time, and their nanoseconds; the first 20 likewise. Replaced as one.
+        self._time_shared = self._second_shared = ("-", 0)
 
     def own_template(self, kind: str, *, failed: bool, fixed: Event, body: bytes = b"") -> Template:
         """
@@ -109,23 +111,23 @@ class SessionLines(LineWriter):
             line = _dumps(event, None, LINE_OPTIONS)
         except (TypeError, RecursionError) as error:
             refuse(event, error)
-        if line.count(b"null"):  # takes half the time of `in`
-            check_finite(event)
-        block, begin, end, front, _ = template.shape
-        before = line[1:begin]
+        block, begin, ahead, behind, front, doubtful, _ = template.shape
+        before = line[ahead]
         if line.startswith(block, begin) and _BRACE not in before:  # behind a brace it may be an inner object's
-            line = front + before + line[end:]
+            line = front + before + line[behind]
+            if line.find(b"null", doubtful) > 0:  # takes half the time of `in`
+                check_finite(event)
         else:
+            if line.find(b"null") > 0:
+                check_finite(event)
             line = self._front_first(line, template)
-        # Events of one second share 20 characters; six digits and Z follow, in what we and most others write.
-        shared, base_ns = self._time_shared
+        # Events of one millisecond share 23 characters; three digits and Z follow, in what we and most others write.
+        shared, shared_ns = self._time_shared
         try:
-            if time[_TO_SECOND] != shared:
-                raise KeyError  # noqa: TRY301 -- the slow way is one, not a place to jump over a call
-            time_ns: int | None = base_ns + _MILLI[time[20:23]] + _MICRO[time[_FROM_MICRO]]
+            time_ns = shared_ns + _MICRO[time[_FROM_MICRO]] if time[_TO_MILLI] == shared else self._time(time)
         except (KeyError, TypeError):
             time_ns = self._time(time)
-        if type(ei) is not int or not 0 <= ei < _MAX_EI:
+        if type(ei) is not int or ei >> _EI_BITS:  # 0 for what fits; half of what two comparisons take
             raise _wrong_ei(ei)
         if sid != self.sid:
             self._check_sid(event)
@@ -199,6 +201,16 @@ class SessionLines(LineWriter):
         """
         if type(text) is not str:
             raise InvalidEventError("time", expected="an RFC 3339 time", found=shown(text))
+        second, second_ns = self._second_shared
+        if text[:20] == second:
+            try:
+                milli_ns = second_ns + _MILLI[text[20:23]]
+                time_ns = milli_ns + _MICRO[text[_FROM_MICRO]]
+            except KeyError:
+                pass
+            else:
+                self._time_shared = (text[_TO_MILLI], milli_ns)
+                return time_ns
         try:
             time_ns = parse_time(text)
         except ValueError as error:
@@ -206,19 +218,18 @@ class SessionLines(LineWriter):
         if not INT64_MIN < time_ns < INT64_MAX:
             return None
         if text[19:20] == "." and text[-1] == "Z" and text[10] == "T" and text[17:19] != "60":
-            self._time_shared = (text[:20], time_ns - time_ns % _NS)
+            self._second_shared = (text[:20], time_ns - time_ns % _NS)
         return time_ns
 
     def _front_first(self, line: bytes, template: Template) -> bytes:
         """
         Return the line of an event that brings everything, its constant fields first.
         """
-        block, begin, _, front, key = template.shape
+        block, *_, key = template.shape
         begin = line.find(key) if key else -1  # it moves when numbers before it grow
         if begin > 0 and line.startswith(block, begin) and line.find(b"{", 1, begin) < 0:
-            end = begin + len(block)
-            template.shape = (block, begin, end, front, key)
-            return front + line[1:begin] + line[end:]
+            template.shape = _shape(block, begin, key)
+            return b"{" + block + line[1:begin] + line[begin + len(block) :]
         event = orjson.loads(line)
         if not self.verbatim:
             event = event | {name: value for name, value in self.constants.items() if name not in event}
@@ -240,7 +251,13 @@ class SessionLines(LineWriter):
         block = orjson.dumps({name: event[name] for name in names[first:last]})[1:-1] + b","
         key = orjson.dumps(names[first]) + b":"
         begin = line.find(key)
-        return (block, begin, begin + len(block), b"{" + block, key) if begin > 0 else NO_SHAPE
+        return _shape(block, begin, key) if begin > 0 else NO_SHAPE
+
+
+def _shape(block: bytes, begin: int, key: bytes) -> Shape:
+    front = b"{" + block
+    doubtful = 0 if b"null" in block else len(front)  # one of another event may have been a number there
+    return (block, begin, slice(1, begin), slice(begin + len(block), None), front, doubtful, key)
 
 
 _CONSTANT: Final = frozenset(CONSTANT_FIELDS)
@@ -248,7 +265,7 @@ _GIVEN_FIELDS: Final = itemgetter("ei", "time", "sid", "uid", "code", "event")
 _GIVEN_NAMES: Final = frozenset({"ei", "time", "sid", "uid", "code", "event"})
 _MILLI: Final = {f"{number:03d}": number * 1_000_000 for number in range(1000)}
 _MICRO: Final = {f"{number:03d}Z": number * 1000 for number in range(1000)}
-_TO_SECOND: Final = slice(None, 20)  # a slice that is ready takes three quarters of the time
+_TO_MILLI: Final = slice(None, 23)  # a slice that is ready takes three quarters of the time
 _FROM_MICRO: Final = slice(23, None)
 _dumps: Final = orjson.dumps
 

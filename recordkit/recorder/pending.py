@@ -8,11 +8,13 @@ a full buffer that waits to be compressed. All of it is protected by the session
 list of items: appending to a list is atomic, so accepting an event takes no lock.
 """
 
+import threading
 from dataclasses import dataclass
 from enum import Enum
 from io import BytesIO
 
 from recordkit.container.chunks import Counts
+from recordkit.container.frames import Compressor
 
 
 class Room(Enum):
@@ -34,14 +36,18 @@ class Draft:
     Attributes:
         buffer: Holds them from its start on; anything behind `size` is left from an earlier use.
         size: Their length in bytes.
+        held: Bytes of memory that the buffer takes.
         counts: Of these lines.
         gaps: What gap events among them say, those that we made.
+        frame: The lines compressed, if the call that handed them over has done that.
     """
 
     buffer: BytesIO
     size: int
+    held: int
     counts: Counts
     gaps: "tuple[Loss, ...]" = ()
+    frame: bytes | None = None
 
     @property
     def events(self) -> int:
@@ -76,6 +82,34 @@ class Loss:
         self.first_ei = min(self.first_ei, first_ei)
         self.last_ei = max(self.last_ei, last_ei)
         self.count += count
+
+
+class SpareCompressor:
+    """
+    Compresses a draft in the call that hands it over, where the writer's thread does not keep up; thread-safe.
+
+    Beside a caller that never rests, that thread waits 5 ms for the interpreter lock after each thing that it has
+    compressed or written. Drafts pile up, and one core compresses them while the caller waits for its flush. Here
+    the lock is free meanwhile, which also lets that thread come through.
+
+    [measured] A burst of 60 000 statements and its flush take a fifth less; calls that are paced never come here.
+    """
+
+    def __init__(self) -> None:
+        self._compressor = Compressor()
+        self._lock = threading.Lock()
+
+    def frame(self, buffer: BytesIO, size: int) -> bytes | None:
+        """
+        Return the first *size* bytes of *buffer* as a frame; None if that is better left to the writer's thread.
+        """
+        if self._lock.locked():
+            return None
+        try:
+            with self._lock, buffer.getbuffer() as view, view[:size] as lines:
+                return self._compressor.frame(lines)
+        except Exception:  # not enough memory; that thread tries again, and can say so
+            return None
 
 
 class BufferPool:

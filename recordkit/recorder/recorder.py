@@ -29,9 +29,13 @@ from recordkit.errors import ClosedError, DuplicateSessionError, RecordingWriteE
 from recordkit.events.ids import new_sid, parse_sid
 from recordkit.limits import KIB, MIB
 from recordkit.recorder.budget import Budget
+from recordkit.recorder.busy import TICK_S, BusySessions
+from recordkit.recorder.constants import check_constants
 from recordkit.recorder.drafts import DraftWriter
 from recordkit.recorder.life import living
-from recordkit.recorder.pending import BufferPool, Room
+from recordkit.recorder.pending import BufferPool, Room, SpareCompressor
+from recordkit.recorder.recompression import Recompressor
+from recordkit.recorder.refusals import write_error
 from recordkit.recorder.sealer import Sealer
 from recordkit.recorder.session import RecordingSession
 from recordkit.store.owners import take
@@ -72,6 +76,7 @@ class Recorder:
         on_error: Literal["strict", "best_effort"] = "strict",
         max_result_rows: int = 0,
         max_result_bytes: int = MIB,
+        max_recompress_s: float = 5.0,
         signing_key: KeySource | None = None,
         clock: Clock | None = None,
         files: Files | None = None,
@@ -92,6 +97,10 @@ class Recorder:
                 or become a gap event (``best_effort``).
             max_result_rows: Result rows to record per result; 0 records none.
             max_result_bytes: Bytes of cells to record per result.
+            max_recompress_s: Seconds, >= 0, that sealing a recording may spend in the background on compressing it
+                harder, where that makes it at least a twentieth smaller; what there is no time for stays as it was
+                written. `RecordingSession.close` waits so much longer at most, and so does `close`, for all sessions
+                together. 0: recordings stay as they were written.
             signing_key: Signs each recording as it is sealed: an Ed25519 private key's file, its content as bytes, or
                 a loaded key; see `recordkit keygen`.
             clock: Default: the machine's.
@@ -113,6 +122,8 @@ class Recorder:
             raise ValueError(f"on_error: expected 'strict' or 'best_effort', found {on_error!r}")
         if max_result_rows < 0 or max_result_bytes < 0:
             raise ValueError("max_result_rows and max_result_bytes: expected numbers >= 0")
+        if not max_recompress_s >= 0:
+            raise ValueError(f"max_recompress_s: expected seconds >= 0, found {max_recompress_s}")
         key = None if signing_key is None else load_signing_key(signing_key)
         self.path = Path(path).absolute()
         self.owner = secrets.token_hex(16)
@@ -122,12 +133,18 @@ class Recorder:
         self.strict = on_error == "strict"
         self.result_limits = (max_result_rows, max_result_bytes) if max_result_rows else None
         self.buffers = BufferPool(keep=32, max_bytes=2 * chunk_bytes)
+        self.spare = SpareCompressor()
         self._interval_s = flush_interval_s
         self._files = files or OsFiles()
         self._budget = Budget(memory_budget)
         self._writer = DraftWriter(self.path, strict=self.strict, budget=self._budget, buffers=self.buffers)
         self._sealer = Sealer(
-            self.path, chunk_bytes=chunk_bytes, files=self._files, signing_key=key, now_ns=self.clock.time_ns
+            self.path,
+            chunk_bytes=chunk_bytes,
+            files=self._files,
+            signing_key=key,
+            recompressor=Recompressor(max_recompress_s, self.clock.monotonic),
+            now_ns=self.clock.time_ns,
         )
         self._sessions: dict[str, RecordingSession] = {}
         self._ready: deque[RecordingSession] = deque()
@@ -136,6 +153,7 @@ class Recorder:
         self._failed: list[RecordingSession] = []
         self._looked_s = self._retried_s = -flush_interval_s
         self._wake = threading.Event()
+        self.busy = BusySessions(self._budget, self._wake)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = self._stopping = self._ended = False
@@ -164,16 +182,19 @@ class Recorder:
             verbatim: Record events of another program exactly as they are: nothing is put in, no start and no end
                 is written. ``sid`` must be given.
             **fields: Fields that every event of the session has: ``user``, ``cluster_name``, ``db_service``,
-                ``db_protocol``, ``db_name``, ``db_user``, …
+                ``db_protocol``, ``db_type``, ``db_name``, ``db_user``, …; others are kept as they are, with a warning
+                in the log if one looks like a misspelt name.
 
         Raises:
-            InvalidEventError: *sid* is no UUID, or a field can't be recorded.
+            InvalidEventError: *sid* is no UUID, a field can't be recorded, or one of the seven above is no text.
             DuplicateSessionError: There is a recording of this sid.
             ClosedError: The recorder is closed.
         """
         if verbatim and sid is None:
             raise ValueError("sid: a verbatim session needs the sid of its events")
         name = new_sid() if sid is None else parse_sid(sid)
+        if not verbatim:
+            check_constants(fields)
         writer = RecordingWriter(
             open_path(self.path, name),
             sid=name,
@@ -193,6 +214,7 @@ class Recorder:
                 thread.start()
                 self._thread = thread
             self._sessions[name] = session
+            self._budget.set_aside(len(self._sessions))
         if start and not verbatim:
             try:
                 session.start()
@@ -217,6 +239,7 @@ class Recorder:
                 return
             self._closed = True
             sessions = list(self._sessions.values())
+        self._sealer.hurry()
         # Ctrl-C may break this off anywhere: done again, it goes on from there.
         for session in sessions:
             session.close(interrupted=True, wait=False)
@@ -318,12 +341,12 @@ class Recorder:
         """
         Block until *session* has *target* drafts behind it, or the disk has refused once more.
         """
-        refusals = session.refusals
+        attempts = session.attempts  # of which one may be under way: what that meets was before this call
         self._ready.append(session)
         self._wake.set()
         with self._budget.changed:
             self._budget.changed.wait_for(
-                lambda: session.settled >= target or (self.strict and session.refusals > refusals) or session.abandoned
+                lambda: session.settled >= target or (self.strict and session.refused > attempts) or session.abandoned
             )
 
     def finish(self, session: RecordingSession) -> None:
@@ -354,6 +377,8 @@ class Recorder:
                 _log.exception("the writer's thread met an error that it does not know")
 
     def _tick_s(self) -> float | None:
+        if self.busy:
+            return min(TICK_S, self._interval_s / 4)
         if self._budget.held:
             return min(_BUSY_TICK_S, self._interval_s / 4)
         return self._interval_s / 4 if self._sessions else None
@@ -362,6 +387,7 @@ class Recorder:
         """
         Write what is ready, due or pressed for; finish what is closed.
         """
+        self.busy.write_lines()
         self._write_ready()
         now = self.clock.monotonic()
         if now - self._retried_s >= self._interval_s / 4:
@@ -431,24 +457,19 @@ class Recorder:
         session.written_out = True
         if lost:
             hint = f"{lost} events are lost; what was written before is found again"
-            session.failure = self._failure(session, session.error or OSError(0, "unknown error"), hint)
+            session.failure = write_error(session.writer.path, session.error, hint)
             _log.error("session %s: %s", session.sid, session.failure)
         if session.created and session.failure is None:
             self._sealer.seal(session.writer, lambda failure: self._end(session, failure))
         else:
             self._forget(session)
 
-    def _failure(self, session: RecordingSession, cause: OSError, hint: str) -> RecordingWriteError:
-        error = RecordingWriteError(session.writer.path, cause, hint=hint)
-        error.__cause__ = cause
-        return error
-
     # ------------------------------------------------------------------ the sealer's threads
 
     def _end(self, session: RecordingSession, failure: Exception | None) -> None:
         if isinstance(failure, OSError):
             hint = "it is written but not sealed; the next recorder, or `recordkit reindex`, seals it"
-            failure = self._failure(session, failure, hint)
+            failure = write_error(session.writer.path, failure, hint)
         if failure is not None:
             _log.warning("session %s is not sealed: %s", session.sid, failure)
             session.failure = failure if self.strict else None  # no event is missing, so best_effort goes on
@@ -458,6 +479,7 @@ class Recorder:
     def _forget(self, session: RecordingSession) -> None:
         with self._lock:
             self._sessions.pop(session.sid, None)
+            self._budget.set_aside(len(self._sessions))
             self._failed = [other for other in self._failed if other.failure is not None]  # the others were told
             if session.failure is not None:
                 self._failed.append(session)

@@ -10,13 +10,14 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from recordkit.container import RecordingWriter, seal
 from recordkit.container.files import Files
 from recordkit.container.signatures import Role, Signer, SigningKey
+from recordkit.limits import MIB
+from recordkit.recorder.recompression import Allowance, Recompressor
 from recordkit.recorder.sealing import Sealers
 from recordkit.store.catalog_file import CatalogFile
 from recordkit.store.paths import sealed_path
@@ -27,6 +28,8 @@ from recordkit.store.rows import Entry
 _log: Final = logging.getLogger("recordkit.recorder")
 
 _SEALERS: Final = 4
+_LONG: Final = MIB
+"""Recordings of more wait for each other: recompressing takes 0.1 s a MiB, and must not hold up short ones."""
 
 
 class Sealer:
@@ -41,6 +44,7 @@ class Sealer:
         chunk_bytes: int,
         files: Files,
         signing_key: SigningKey | None,
+        recompressor: Recompressor,
         now_ns: Callable[[], int],
     ) -> None:
         """
@@ -51,6 +55,7 @@ class Sealer:
             chunk_bytes: As in `recordkit.container.seal`.
             files: Does the work.
             signing_key: Signs what is sealed; None signs nothing.
+            recompressor: Makes smaller what becomes so.
             now_ns: The recorder's clock.
         """
         self._store = store
@@ -59,7 +64,9 @@ class Sealer:
         self._signers = {
             role: None if signing_key is None else Signer(signing_key, role=role, now_ns=now_ns) for role in Role
         }
+        self._recompressor = recompressor
         self._threads = Sealers(_SEALERS)
+        self._long = Sealers(1)
         self._catalog = CatalogFile(store)
         self._sealed: deque[Entry] = deque()
         self._cataloguing = threading.Lock()
@@ -74,22 +81,36 @@ class Sealer:
         """
         Have sealed what *writer*, which writes no more, has written; *done* is called with what went wrong, or None.
         """
-        self._threads.submit(lambda: self._seal(writer, done))
+        allowance = self._recompressor.begin()  # time in the queue counts too: somebody may wait for the end
+        threads = self._threads if allowance is None or writer.size <= _LONG else self._long
+        threads.submit(lambda: self._seal(writer, done, allowance))
+
+    def hurry(self) -> None:
+        """
+        Let somebody wait no longer than for one recording's recompression, whatever is still to be sealed.
+        """
+        self._recompressor.hurry()
 
     def close(self) -> None:
         """
         Wait until all is done, and end the threads.
         """
         self._threads.close()
+        self._long.close()
         self._catalogue()
         self._catalog.close()
 
     def _recover(self) -> None:
-        recovery = recover(self._store, seal=partial(seal, signer=self._signers[Role.RECOVERY]))
+        recovery = recover(self._store, seal=self._seal_left)
         for problem in recovery.problems:
             _log.warning("left as it is: %s", problem)
 
-    def _seal(self, writer: RecordingWriter, done: Callable[[Exception | None], None]) -> None:
+    def _seal_left(self, path: Path, target: Path) -> None:
+        seal(path, target, signer=self._signers[Role.RECOVERY], recompression=self._recompressor.begin())
+
+    def _seal(
+        self, writer: RecordingWriter, done: Callable[[Exception | None], None], allowance: Allowance | None
+    ) -> None:
         target = sealed_path(self._store, writer.sid)
         files = PlacingFiles(self._files)
         failure: Exception | None = None
@@ -101,6 +122,7 @@ class Sealer:
                 files=files,
                 written_head=writer.head,
                 signer=self._signers[Role.RECORDER],
+                recompression=allowance,
             )
             stat = target.stat()
         except Exception as error:  # a session must end, whatever happens to it

@@ -24,13 +24,14 @@ from recordkit.events.kinds import KINDS, Role
 
 Item = tuple["Template", int | None, bytes, int | None]
 
-Shape = tuple[bytes, int, int, bytes, bytes]
+Shape = tuple[bytes, int, slice, slice, bytes, int, bytes]
 """
 Where the constant fields stood in the last event of a kind that brought everything; a plain tuple, replaced as
-one: they themselves with the comma behind them, where they begin and end, what the line begins with once they are
-moved (a brace and they), and what they begin with.
+one: they themselves with the comma behind them, where they begin, what stands before them but for the brace, and
+what behind, what the line begins with once they are moved (a brace and they), from where on in it ``null`` may stand
+for what JSON doesn't have, and what they begin with.
 """
-NO_SHAPE: Final[Shape] = (b"-", 0, 0, b"", b"")
+NO_SHAPE: Final[Shape] = (b"-", 0, slice(0), slice(0), b"", 0, b"")
 
 _MARKS: Final = {Role.START: MARK_START, Role.END: MARK_END}
 
