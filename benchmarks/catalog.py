@@ -58,6 +58,8 @@ STATES: Final = (State.COMPLETE, State.INTERRUPTED, State.TORN)
 def summaries(rows: int, seed: int = 1) -> Iterator[Summary]:
     """
     Yield *rows* summaries of two years: 300 people, some busier, 40 services with 60 databases.
+
+    The third-busiest never uses MongoDB.
     """
     chance = random.Random(seed)
     people = [f"person{number:03d}@example.com" for number in range(300)]
@@ -66,6 +68,8 @@ def summaries(rows: int, seed: int = 1) -> Iterator[Summary]:
     for number, user in enumerate(users):
         start_ns = EPOCH + (number * PERIOD + chance.randrange(PERIOD)) // rows  # in order, as recorders add them
         service = chance.randrange(40)
+        if user == people[2] and PROTOCOLS[service % len(PROTOCOLS)] == "mongodb":
+            service += 1
         events = chance.randrange(2, 400)
         yield Summary(
             sid=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
@@ -107,7 +111,11 @@ QUERIES: Final[dict[str, RecordingFilter]] = {
     "user + protocol + one month": RecordingFilter(
         user="person001@example.com", protocol="mysql", since_ns=EPOCH + 300 * DAY, until_ns=EPOCH + 330 * DAY
     ),
-    "two common that never meet": RecordingFilter(db="service-07", protocol="postgres"),
+    "user + state (rare)": RecordingFilter(user="person000@example.com", state=State.TORN),
+    "protocol + state (common)": RecordingFilter(protocol="mysql", state=State.COMPLETE),
+    "db + protocol that never meet": RecordingFilter(db="service-07", protocol="postgres"),
+    "user + db that never meet": RecordingFilter(user="person002@example.com", db="service-02"),
+    "user + protocol that never meet": RecordingFilter(user="person002@example.com", protocol="mongodb"),
     "nobody": RecordingFilter(user="nobody@example.com"),
 }
 
@@ -115,6 +123,8 @@ QUERIES: Final[dict[str, RecordingFilter]] = {
 def run(rows: int, *, directory: str | None = None, repeat: int = 15) -> list[dict[str, Any]]:
     """
     Return one result per question for a store with *rows* recordings: what, rows, and ms or bytes.
+
+    A listing's result has the number of recordings that it gave as well.
     """
     return compare([rows], directory=directory, repeat=repeat)
 
@@ -129,7 +139,11 @@ def compare(sizes: Sequence[int], *, directory: str | None = None, repeat: int =
         questions = [store.questions() for store in stores]
         for what in questions[0]:
             medians = _medians_ms([asked[what] for asked in questions], repeat)
-            results += [{"what": what, "rows": rows, "ms": ms} for rows, ms in zip(sizes, medians, strict=True)]
+            given = [store.given.get(what) for store in stores]
+            results += [
+                {"what": what, "rows": rows, "ms": ms} | ({} if gave is None else {"given": gave})
+                for rows, ms, gave in zip(sizes, medians, given, strict=True)
+            ]
         results += [{"what": "catalog, per recording", "rows": store.rows, "bytes": store.bytes} for store in stores]
         return results
 
@@ -141,6 +155,7 @@ class _Store:
 
     def __init__(self, rows: int, directory: str | None) -> None:
         self.rows = rows
+        self.given: dict[str, int] = {}
         self.clock = ManualClock(time.time_ns() + 3600 * SECOND)  # directories changed long ago
         self.root = Path(tempfile.mkdtemp(prefix="recordkit-catalog-", dir=directory))
         try:
@@ -165,6 +180,7 @@ class _Store:
         """
         chance = random.Random(2)
         listings = {f"ls: {what}": partial(self.listing, wanted) for what, wanted in QUERIES.items()}
+        self.given = {f"ls: {what}": len(list(self.store.select(one, limit=LIMIT))) for what, one in QUERIES.items()}
         return listings | {
             "find by prefix (12 digits)": lambda: self.store.resolve(chance.choice(self.sids)[:12]),
             "open by sid": lambda: self.store.open(self.sids[-1]).close(),

@@ -17,13 +17,13 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from recordkit.errors import CatalogError
-from recordkit.store import rows
+from recordkit.store import rows, targets
 from recordkit.store.filters import RecordingFilter
 from recordkit.store.locks import PRIVATE
 from recordkit.store.migrations import MIGRATIONS, is_catalog, migrate, version_of
@@ -194,7 +194,7 @@ class Catalog:
         Where an entry's step begins at the status that the catalog's word is for, the word then is for the
         status that it ends at; so from step to step.
         """
-        values: list[tuple[int | str | None, ...]] = []
+        values: list[rows.Values] = []
         steps: dict[str, dict[str, str]] = {}
         for entry in entries:
             values.append(rows.to_row(entry))
@@ -202,7 +202,10 @@ class Catalog:
                 steps.setdefault(entry.step.shard, {})[entry.step.before] = entry.step.after
 
         def put(connection: sqlite3.Connection) -> None:
-            connection.executemany(rows.PUT, values)
+            if connection.execute(targets.ANY_WITHOUT).fetchone():
+                connection.execute(targets.ADD_MISSING)
+                connection.execute(targets.GIVE)
+            connection.executemany(rows.PUT, [*_with_targets(connection, values)])
             for shard, after in steps.items():
                 found = connection.execute("SELECT stamp FROM shard WHERE shard = ?", (shard,)).fetchone()
                 first = stamp = found[0] if found else None
@@ -278,6 +281,11 @@ class Catalog:
         """
 
         def read(connection: sqlite3.Connection) -> list[Entry]:
+            found = targets.newest_page(
+                lambda query: connection.execute(*query).fetchall(), wanted, after=after, limit=limit
+            )
+            if found is not None:
+                return [rows.to_entry(row) for row in found]
             counts = {
                 lead: connection.execute(*query).fetchone()[0] for lead, query in rows.leading_counts(wanted).items()
             }
@@ -316,8 +324,12 @@ class Catalog:
         """
         Whether tables and indexes agree. Reads the whole file.
         """
-        sql = "PRAGMA integrity_check(1)"
-        return self._read(lambda connection: bool(connection.execute(sql).fetchone() == ("ok",)))
+
+        def read(connection: sqlite3.Connection) -> bool:
+            whole = connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+            return bool(whole and connection.execute(targets.ALL_AGREE).fetchone() == (1,))
+
+        return self._read(read)
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return self._run("BEGIN", work)
@@ -409,6 +421,21 @@ def _state_of(path: Path) -> tuple[tuple[int, int, int], float | None]:
     return (status.st_ino, status.st_size, status.st_mtime_ns), written
 
 
+def _with_targets(connection: sqlite3.Connection, values: Iterable[rows.Values]) -> Iterator[rows.Values]:
+    """
+    Yield rows with the number of their target, which is added if it is new.
+    """
+    known: dict[rows.Values, int] = {}
+    for row in values:
+        target = rows.target_of(row)
+        number = known.get(target)
+        if number is None:
+            found = connection.execute(targets.FIND, target).fetchone()
+            number = found[0] if found else connection.execute(targets.ADD, target).lastrowid or 0
+            known[target] = number
+        yield (*row, number)
+
+
 def _close(connection: sqlite3.Connection | None) -> None:
     if connection is not None:
         with contextlib.suppress(sqlite3.Error):
@@ -425,7 +452,8 @@ def _fault(path: Path, error: Exception) -> CatalogFailedError:
     environment = isinstance(error, OSError)
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
-        # without a code it comes from the Python module: a closed connection, a value it can't bind
-        environment = code is None or (code & 0xFF) in _ENVIRONMENT
+        # Without a code it comes from the Python module: a closed connection, a value it can't bind. Text that is not
+        # UTF-8, too: that is a changed byte in the file.
+        environment = "UTF-8" not in str(error) if code is None else (code & 0xFF) in _ENVIRONMENT
     kind = Fault.UNAVAILABLE if environment else Fault.WRONG
     return CatalogFailedError(f"{path}: the catalog can't be used: {error}", kind)

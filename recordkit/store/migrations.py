@@ -69,6 +69,37 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         """,
         f"PRAGMA application_id = {APPLICATION_ID}",
     ),
+    (
+        # What the filters but user and time can ask for, as far as it occurs together; see `targets`. A
+        # number is never given to other values. Not unique, and without a foreign key: writers look first.
+        """
+        CREATE TABLE target (
+            id INTEGER PRIMARY KEY,
+            db_service TEXT,
+            db_name TEXT,
+            db_protocol TEXT,
+            state TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX target_by_db_service ON target (db_service, db_name, db_protocol, state)",
+        "CREATE INDEX target_by_db_name ON target (db_name, db_protocol, state)",
+        "CREATE INDEX target_by_db_protocol ON target (db_protocol, state)",
+        "CREATE INDEX target_by_state ON target (state)",
+        "ALTER TABLE recording ADD COLUMN target INTEGER",
+        """
+        INSERT INTO target (db_service, db_name, db_protocol, state)
+        SELECT DISTINCT db_service, db_name, db_protocol, state FROM recording
+        """,
+        """
+        UPDATE recording SET target = (
+            SELECT id FROM target WHERE target.db_service IS recording.db_service
+            AND target.db_name IS recording.db_name AND target.db_protocol IS recording.db_protocol
+            AND target.state = recording.state
+        )
+        """,
+        "CREATE INDEX recording_by_target ON recording (target, began_ns)",
+        "CREATE INDEX recording_by_user_and_target ON recording (user, target, began_ns)",
+    ),
 )
 
 

@@ -5,11 +5,13 @@ A listing is read page by page, each page continuing after the last row of the o
 *cursor*), so that neither memory nor a lock is held while the caller looks at a page.
 
 Every filter has an index that ends in the time, so the newest rows of one user are the first ones of
-a range and nothing is sorted. With several filters, the one with the fewest rows leads, as counted up
-to a bound: SQLite can't know that from statistics, which are averages over all users.
+a range and nothing is sorted. Several filters are first tried together (see `targets`); where that is
+not the way, the one with the fewest rows leads, as counted up to a bound: SQLite can't know that from
+statistics, which are averages over all users.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from recordkit.container import State, Summary
@@ -48,14 +50,21 @@ SUMMARY_COLUMNS: Final = (
 )
 _COLUMNS: Final = (*SUMMARY_COLUMNS, "file_size", "file_mtime_ns", "shard", "began_ns")
 _READ: Final = ", ".join(_COLUMNS[:-2])
+TARGET_COLUMNS: Final = ("db_service", "db_name", "db_protocol", "state")
+_TARGET_VALUES: Final[Callable[["Values"], "Values"]] = itemgetter(*map(SUMMARY_COLUMNS.index, TARGET_COLUMNS))
 _TEXT_COLUMNS: Final = frozenset(SUMMARY_COLUMNS[:9]) | {"head", "writer"}
+_STATES: Final = {state.value: state for state in State}
+_sound_types: set[tuple[type, ...]] = set()  # of rows that were checked; some dozens
 _NULLABLE: Final = frozenset(SUMMARY_COLUMNS[2:9]) | {"start_ns", "end_ns"}
 
 PUT: Final = (
-    f"INSERT OR REPLACE INTO recording ({', '.join(_COLUMNS)}) "  # noqa: S608 - constants of this module
-    f"VALUES ({', '.join('?' * len(_COLUMNS))})"
+    f"INSERT OR REPLACE INTO recording ({', '.join(_COLUMNS)}, target) "  # noqa: S608 - constants of this module
+    f"VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"
 )
+"""Takes the values of `to_row`, and the number of the row's target."""
 
+Values = tuple[int | str | None, ...]
+"""Of columns, in a fixed order."""
 
 Condition = tuple[str, tuple[int | str, ...]]
 """A part of a WHERE clause and its parameters."""
@@ -95,9 +104,9 @@ class Query(NamedTuple):
     parameters: tuple[int | str, ...]
 
 
-def to_row(entry: Entry) -> tuple[int | str | None, ...]:
+def to_row(entry: Entry) -> Values:
     """
-    Return the values for `PUT`.
+    Return the values for `PUT`, all but the target.
     """
     summary = entry.summary
     values = [getattr(summary, name) for name in SUMMARY_COLUMNS]
@@ -107,6 +116,13 @@ def to_row(entry: Entry) -> tuple[int | str | None, ...]:
     return (*fitting, shard_of(summary.sid), clamped(began_ns(summary)))
 
 
+def target_of(row: Values) -> Values:
+    """
+    Return the values of `TARGET_COLUMNS` of what `to_row` returned.
+    """
+    return _TARGET_VALUES(row)
+
+
 def to_entry(row: tuple[Any, ...]) -> Entry:
     """
     Return what `to_row` was given.
@@ -114,8 +130,20 @@ def to_entry(row: tuple[Any, ...]) -> Entry:
     Raises:
         ValueError: A value is not of its column's type; the catalog is damaged.
     """
-    values: dict[str, Any] = {}
-    for name, value in zip(SUMMARY_COLUMNS, row, strict=False):
+    values: dict[str, Any] = dict(zip(SUMMARY_COLUMNS, row, strict=False))
+    types = tuple(map(type, row))
+    if types not in _sound_types and _checked(values):
+        _sound_types.add(types)
+    values["state"] = _STATES.get(row[1]) or State(row[1])
+    return Entry(Summary(**values), int(row[-2]), int(row[-1]))
+
+
+def _checked(values: dict[str, Any]) -> bool:
+    """
+    Check a row's values and make numbers of those that are kept as text; return whether there was none to make.
+    """
+    as_stored = True
+    for name, value in values.items():
         if value is None:
             if name not in _NULLABLE:
                 raise ValueError(f"catalog column {name}: expected a value, found none")
@@ -123,12 +151,11 @@ def to_entry(row: tuple[Any, ...]) -> Entry:
             if not isinstance(value, str):
                 raise ValueError(f"catalog column {name}: expected text, found {type(value).__name__}")
         elif isinstance(value, str):
-            value = int(value)  # noqa: PLW2901 - a count beyond 64 bits
+            values[name] = int(value)  # a count beyond 64 bits
+            as_stored = False
         elif not isinstance(value, int):
             raise ValueError(f"catalog column {name}: expected a number, found {type(value).__name__}")
-        values[name] = value
-    values["state"] = State(values["state"])
-    return Entry(Summary(**values), int(row[-2]), int(row[-1]))
+    return as_stored
 
 
 def cursor_of(entry: Entry) -> Cursor:
@@ -154,12 +181,12 @@ def leading_counts(wanted: RecordingFilter) -> dict[str, Query]:
     leads = _leads(wanted)
     if len(leads) < 2:
         return {}
-    period = _period(wanted)
+    period = period_conditions(wanted)
     counts: dict[str, Query] = {}
     for lead, arms in leads.items():
         parts, parameters = [], []
         for index, condition, value in arms:
-            where, values = _where([(condition, (value,)), *period])
+            where, values = where_clause([(condition, (value,)), *period])
             parts.append(f"SELECT 1 FROM recording INDEXED BY {index}{where}")  # noqa: S608 - names from this module
             parameters += values
         sql = f"SELECT count(*) FROM ({' UNION ALL '.join(parts)} LIMIT {COUNTED})"  # noqa: S608
@@ -180,7 +207,7 @@ def page_query(wanted: RecordingFilter, *, lead: str | None, after: Cursor | Non
     leads = _leads(wanted)
     lead = lead if lead is not None else next(iter(leads), None)
     arms = leads[lead] if lead is not None else [("recording_by_time", "", "")]
-    common: list[Condition] = [*_period(wanted)]
+    common: list[Condition] = [*period_conditions(wanted)]
     if after is not None:
         common.append(("(began_ns, sid) < (?, ?)", tuple(after)))
     for other, conditions in leads.items():
@@ -193,17 +220,26 @@ def page_query(wanted: RecordingFilter, *, lead: str | None, after: Cursor | Non
         own: list[Condition] = [(condition, (value,))] if condition else []
         if number:  # the second arm of "db": rows that the first one has are left out
             own.append(("db_service IS NOT ?", (value,)))
-        where, values = _where([*own, *common])
-        selects.append(
-            f"SELECT {_READ}, began_ns FROM recording INDEXED BY {index}{where} "  # noqa: S608 - names from this module
-            "ORDER BY began_ns DESC, sid DESC LIMIT ?"
-        )
-        parameters += [*values, limit]
+        select = page_select(index, [*own, *common], limit=limit)
+        selects.append(select.sql)
+        parameters += select.parameters
     if len(selects) == 1:
         return Query(f"SELECT {_READ} FROM ({selects[0]})", tuple(parameters))  # noqa: S608
     both = " UNION ALL ".join(f"SELECT * FROM ({select})" for select in selects)  # noqa: S608
     sql = f"SELECT {_READ} FROM ({both}) ORDER BY began_ns DESC, sid DESC LIMIT ?"  # noqa: S608
     return Query(sql, (*parameters, limit))
+
+
+def page_select(index: str, conditions: Iterable[Condition], *, limit: int) -> Query:
+    """
+    Return the query for the newest rows that an index has under these conditions, and when they began.
+    """
+    where, values = where_clause(conditions)
+    sql = (
+        f"SELECT {_READ}, began_ns FROM recording INDEXED BY {index}{where} "  # noqa: S608 - names from this package
+        "ORDER BY began_ns DESC, sid DESC LIMIT ?"
+    )
+    return Query(sql, (*values, limit))
 
 
 def prefix_range(prefix: str) -> tuple[str, str]:
@@ -237,7 +273,10 @@ def _leads(wanted: RecordingFilter) -> dict[str, list[tuple[str, str, str]]]:
     return leads
 
 
-def _period(wanted: RecordingFilter) -> Iterator[Condition]:
+def period_conditions(wanted: RecordingFilter) -> Iterator[Condition]:
+    """
+    Yield what the filter asks of the time.
+    """
     # times are clamped as the rows are; a bound beyond 64 bits then lets too much through, never too little
     if wanted.since_ns is not None:
         yield "began_ns >= ?", (clamped(wanted.since_ns),)
@@ -245,7 +284,11 @@ def _period(wanted: RecordingFilter) -> Iterator[Condition]:
         yield "began_ns < ?", (clamped(wanted.until_ns),)
 
 
-def _where(conditions: list[Condition]) -> tuple[str, list[int | str]]:
+def where_clause(conditions: Iterable[Condition]) -> tuple[str, list[int | str]]:
+    """
+    Return the WHERE clause of all *conditions* together, empty if there are none, and its parameters.
+    """
+    conditions = [*conditions]
     texts = [text for text, _ in conditions]
     values = [value for _, some in conditions for value in some]
     return (" WHERE " + " AND ".join(texts) if texts else ""), values
