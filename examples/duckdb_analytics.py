@@ -5,15 +5,20 @@ Ask DuckDB about recordings: over the export, over the raw files, and over live 
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from recordkit import analytics
+
+try:
+    import duckdb
+    import pandas as pd
+except ImportError as error:
+    sys.exit(f"this example needs {error.name}: pip install duckdb pandas")
 
 
 def scan(source: str, **filters: Any) -> pa.RecordBatchReader:

@@ -5,15 +5,19 @@ Ask Polars about recordings: over the export, and lazily over live splits.
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-from polars.io.plugins import register_io_source
-
 from recordkit import analytics
+
+try:
+    import polars as pl
+    from polars.io.plugins import register_io_source
+except ImportError as error:
+    sys.exit(f"this example needs {error.name}: pip install polars")
 
 
 def scan(source: str, **filters: Any) -> pl.LazyFrame:

@@ -60,6 +60,7 @@ MAX_MESSAGE_BYTES: Final = 1024**3  # PostgreSQL refuses longer ones; a greater 
 MAX_STARTUP_BYTES: Final = 10_000  # PostgreSQL's own limit
 MAX_LOGIN_BYTES: Final = 1024**2  # more than a password, a token or a login's notice has
 STARTUP_TIMEOUT_S: Final = 60.0  # PostgreSQL's authentication_timeout
+FIRST_LOOK_S: Final = 5.0
 CANCEL_REQUEST, SSL_REQUEST, GSSENC_REQUEST = 80877102, 80877103, 80877104
 
 # A message is one letter, a length that counts itself but not the letter, and the body. These tell what happens:
@@ -611,6 +612,20 @@ class Proxy:
 # -- the program -------------------------------------------------------------------------------------
 
 
+async def say_if_unreachable(server: str) -> None:
+    """
+    Tell whoever starts us with a wrong address; the server may also come later, so nothing else happens.
+    """
+    try:
+        async with asyncio.timeout(FIRST_LOOK_S):
+            _, to_server = await connect(server)
+    except (RefusedError, TimeoutError) as error:
+        why = str(error) or f"no answer from the server {server}"
+        print(f"postgres_proxy: {why}; clients are refused while that is so", file=sys.stderr, flush=True)
+    else:
+        to_server.close()
+
+
 async def run(options: argparse.Namespace) -> None:
     """
     Serve until SIGINT or SIGTERM.
@@ -622,6 +637,7 @@ async def run(options: argparse.Namespace) -> None:
     with recordkit.Recorder(options.store) as recorder:
         proxy = Proxy(recorder, options.server, **{name: value for name, value in given.items() if value})
         print("listening on", await proxy.start(options.listen), file=sys.stderr, flush=True)
+        await say_if_unreachable(options.server)
         await stop.wait()
         await proxy.close()
 

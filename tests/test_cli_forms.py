@@ -128,3 +128,19 @@ def test_columns_are_shrunk_to_fit(widths, total):
 def test_a_row_is_padded_by_columns():
     """Cells are aligned by the columns they take on the screen, and nothing trails."""
     assert forms.row(["ab", "漢", "7", "x\n"], [4, 3, 3, 9], right=[False, False, True, False]) == "ab   漢    7 x\\n"
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "shown"),
+    [
+        (None, "-"),
+        (2**63 * 100, "-"),
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_784_577_625_110_940_000, "2026-07-20T20:00:25.110Z"),
+        (1_784_577_625_999_999_999, "2026-07-20T20:00:25.999Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_column_of_times_is_as_wide_everywhere(time_ns, shown):
+    """Times are cut to milliseconds, with all three digits."""
+    assert forms.millisecond(time_ns) == shown

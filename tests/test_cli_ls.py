@@ -35,7 +35,7 @@ def test_recordings_are_listed_newest_first(tmp_path):
     ]
     assert last.split()[:10] == [
         FIRST,
-        "2026-07-20T20:00:00Z",
+        "2026-07-20T20:00:00.000Z",
         "30m00s",
         "complete",
         "alice",

@@ -12,6 +12,7 @@ import pytest
 from cli_run import FIRST, demo_store, environment, run
 from recordkit import errors
 from recordkit.cli import main as cli_main
+from recordkit.cli.app import App
 from recordkit.cli.main import EXIT_CODES, VERBS, cli, exit_code_of
 from recordkit.render.control_chars import is_safe
 from recordkit.version import __version__
@@ -231,3 +232,24 @@ def test_run_leaves_with_the_exit_code(monkeypatch):
     with pytest.raises(SystemExit) as left:
         cli_main.run()
     assert left.value.code == 3
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_store_may_be_named_behind_every_verb(verb, tmp_path):
+    """--store DIR behind a verb means the same as before it, and wins over one that stands there."""
+    app = App(out=None, err=None, clock=None, store_path="elsewhere")
+    command = cli.get_command(click.Context(cli), verb)
+    for inner in command.commands.values() if isinstance(command, click.Group) else [command]:
+        context = click.Context(inner, info_name=verb, obj=app, resilient_parsing=True)
+        inner.parse_args(context, ["--store", str(tmp_path)])
+        assert app.store_path == str(tmp_path)
+        assert "store_behind" not in context.params
+        app.store_path = "elsewhere"
+
+
+def test_recordings_of_a_store_named_behind_the_verb_are_found(tmp_path):
+    """ls, show, play and grep take it."""
+    store = demo_store(tmp_path)
+    for argv in (["ls"], ["show", FIRST], ["play", FIRST], ["grep", "products"]):
+        before, behind = run(*argv, store=store), run(*argv, "--store", store, store=tmp_path / "nothing")
+        assert (behind.code, behind.raw) == (0, before.raw)

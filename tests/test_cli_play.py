@@ -21,7 +21,9 @@ from cli_run import (
 )
 from recordings import recording_bytes
 from recordkit.cli.interactive import read_time
+from recordkit.clock import ManualClock
 from recordkit.container import open_recording
+from recordkit.playback import Player
 from recordkit.render import Format
 from recordkit.render.control_chars import is_safe
 
@@ -195,6 +197,26 @@ def test_what_is_sound_before_damage_is_printed(tmp_path):
             assert result.out.count("mysql> SELECT") == sound - 1
 
 
+def test_the_player_counts_each_damage_that_it_shows(tmp_path):
+    """Bytes are gone from a chunk, and so a second one is misplaced: both are shown, counted and told at the end."""
+    path = big_recording(tmp_path)
+    with open_recording(path) as recording:
+        chunk = list(recording.chunks())[2]
+    data = bytearray(path.read_bytes())
+    del data[chunk.offset + 200 : chunk.offset + 220]
+    path.write_bytes(data)
+    with open_recording(path) as recording:
+        player = Player(recording, clock=ManualClock(0))
+        notes = []
+        while len(notes) < 2:
+            before = len(notes)
+            shown = [moment for number in range(len(player.moments)) for moment in player.moments.of(number)]
+            notes = [moment.segments[0].text for moment in shown if moment.event is None]
+            assert len(notes) > before
+    assert len(notes) == len(player.chunks.damage) == 2
+    assert all(f"damaged: {error}" in "".join(notes) for error in player.chunks.damage)
+
+
 def test_a_torn_recording_is_not_taken_for_a_whole_one(tmp_path):
     """A file that was cut plays what it holds and ends with exit code 3."""
     path = big_recording(tmp_path)
@@ -210,6 +232,24 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     result = run("play", tmp_path / "notes.txt")
     assert (result.code, result.raw) == (3, b"")
+    assert result.err == f"recordkit: {tmp_path / 'notes.txt'}: not a recording\n"
+
+
+def test_a_directory_is_named_as_one(tmp_path):
+    """A directory in place of a recording: exit code 4, and the message says what it is."""
+    result = run("play", tmp_path)
+    assert (result.code, result.raw) == (4, b"")
+    assert "is a directory" in result.err
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "yaml", "html"])
+def test_a_start_behind_the_end_is_told(tmp_path, form):
+    """Whoever asks for what was after the session is told how long it was; up to its end, nothing is said."""
+    store = demo_store(tmp_path)
+    late = run("play", "307b", "--start", "99:00", "--format", form, store=store)
+    assert late.code == 0
+    assert late.err == "recordkit: the session lasted 30m00s, so there is nothing from --start on\n"
+    assert run("play", "307b", "--start", "30:00", "--format", form, store=store).err == ""
 
 
 def test_a_real_terminal_gets_the_text(tmp_path):

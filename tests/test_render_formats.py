@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recordkit.errors import InvalidEventError
+from recordkit.events import decode_line
 from recordkit.render import Format, renderer_for, yaml_stream
 from recordkit.render.control_chars import is_safe
 from recordkit.render.text import TextRenderer
@@ -180,6 +181,39 @@ def test_json_refuses_what_it_cannot_hold(name):
     """A value that would come back as another is an error, not output."""
     with pytest.raises(InvalidEventError, match="a: expected a finite number"):
         renderer_for(name).write({"a": float("nan")})
+
+
+def nested(levels, *, objects):
+    value = '"\\u001b"'
+    for _ in range(levels - 1):
+        value = f'{{"a":{value}}}' if objects else f"[{value}]"
+    return f'{{"b":[{{}},[],1.5],"a":{value},"c":null}}'.encode()
+
+
+@pytest.mark.parametrize("name", Format)
+@pytest.mark.parametrize("objects", [False, True], ids=["lists", "objects"])
+@pytest.mark.parametrize("levels", [254, 255, 1000, 1023])
+def test_every_format_writes_what_a_reader_takes(name, objects, levels):
+    """The deepest values that a line can hold are written in every format, and read back as they were."""
+    line = nested(levels, objects=objects)
+    event = decode_line(line)
+    output = rendered(name, [event])
+    if name in (Format.JSON, Format.JSONL, Format.YAML):
+        compact = output.strip(b"[]\n")
+        if compact.startswith(b"{"):
+            assert compact.replace(b" ", b"") == line
+        else:
+            assert yaml.safe_load(output)["c"] is None
+
+
+def test_only_what_a_reader_can_have_returned_is_written():
+    """Values deeper than that, or that hold themselves, and keys that are no text are refused by their field."""
+    endless = {"event": "x"}
+    endless["a"] = [endless]
+    deep = decode_line(nested(1023, objects=True))
+    for event in (endless, {"a": [deep]}, {"a": {1: 2}}, {"a": [[float("nan")]]}):
+        with pytest.raises(InvalidEventError, match="a"):
+            renderer_for("jsonl").write(event)
 
 
 def test_an_unknown_format_is_refused():

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from prompt_toolkit.application import Application
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
@@ -65,6 +66,18 @@ def test_what_is_typed_after_a_question_is_no_command(tmp_path):
     controller, _ = run(tmp_path, "/select 2\rq")
     assert controller.player.selected == Address(2, 0)
     assert controller.search.pattern == "select 2"
+
+
+def test_ctrl_z_suspends_the_player(tmp_path, monkeypatch):
+    """The shell's key for it works here, too, also in a question."""
+    suspended = []
+
+    def suspend(application):
+        suspended.append(application)
+
+    monkeypatch.setattr(Application, "suspend_to_background", suspend)
+    run(tmp_path, "\x1ag\x1a\x03q")
+    assert len(suspended) == 2
 
 
 def test_ctrl_c_in_a_question_only_ends_the_question(tmp_path):

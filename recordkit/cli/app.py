@@ -1,20 +1,25 @@
 """
 What every verb gets: streams, clock, the store, and how a recording is named.
+
+The store is loaded when one is opened: help and completion of verbs need none.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from recordkit.cli.output import Messages, Output
 from recordkit.clock import Clock
-from recordkit.container import Mode, Recording, open_recording
 from recordkit.errors import SessionNotFoundError, StoreError
-from recordkit.store import DirectoryStore, open_store
 
+if TYPE_CHECKING:
+    from recordkit.container import Mode, Recording
+    from recordkit.store import DirectoryStore
+
+OPEN_AND_SHARDS: Final = "open, nor any of 00 to ff"
 _SID_OR_PREFIX: Final = re.compile(r"[0-9a-fA-F-]{1,36}", re.ASCII)
 
 
@@ -32,21 +37,28 @@ class App:
     clock: Clock
     store_path: str = "recordings"
 
-    def store(self) -> DirectoryStore:
+    def store(self) -> "DirectoryStore":
         """
         Return the store.
 
         Raises:
             StoreError: There is none at the path.
         """
-        if not Path(self.store_path).is_dir():
+        from recordkit.store import open_store
+        from recordkit.store.paths import is_store, strays
+
+        root = Path(self.store_path)
+        if not is_store(root):
+            lying = strays(root) if root.is_dir() else []
+            more = f"; recordings lie in it ({lying[0]}): name them, or their store" if lying else ""
+            there = f"; the directory has no {OPEN_AND_SHARDS}" if root.is_dir() and not more else more
             raise StoreError(
-                f"no store at {self.store_path!r}: name one with --store or RECORDKIT_STORE, "
+                f"no store at {self.store_path!r}{there}: name one with --store or RECORDKIT_STORE, "
                 "or begin one with `recordkit demo`"
             )
-        return open_store(self.store_path)
+        return open_store(root)
 
-    def open(self, name: str, *, mode: Mode = "strict") -> Recording:
+    def open(self, name: str, *, mode: "Mode" = "strict") -> "Recording":
         """
         Open the recording that a person named by sid, by the beginning of one, or by file.
 
@@ -61,12 +73,14 @@ class App:
             with self.store() as store:
                 return store.find(name, mode=mode)
         path = Path(name)
+        if path.is_dir():
+            raise SessionNotFoundError(f"{name!r} is a directory: name a recording in it; a store goes with --store")
         if not path.is_file():
             raise SessionNotFoundError(f"{name!r} is neither a file nor the beginning of a sid")
         return _open_file(path, mode=mode)
 
 
-def reopen(recording: Recording) -> Recording:
+def reopen(recording: "Recording") -> "Recording":
     """
     Open the session of *recording* as it is now: perhaps grown, sealed and elsewhere in its store.
 
@@ -80,7 +94,10 @@ def reopen(recording: Recording) -> Recording:
         raise FileNotFoundError(str(error)) from error
 
 
-def _open_file(path: Path, *, mode: Mode) -> Recording:
+def _open_file(path: Path, *, mode: "Mode") -> "Recording":
+    from recordkit.container import open_recording
+    from recordkit.store import open_store
+
     # whether somebody still writes a recording only its store can tell
     directory = path.resolve().parent
     if path.name.endswith(".open") and directory.name == "open":
@@ -112,6 +129,8 @@ def complete_recording(ctx: click.Context, _param: click.Parameter, incomplete: 
     Return what the shell offers for a recording: sids of the store, newest first, or files.
     """
     from click.shell_completion import CompletionItem
+
+    from recordkit.store import open_store
 
     if incomplete and not is_sid_or_prefix(incomplete):
         return [CompletionItem(incomplete, type="file")]

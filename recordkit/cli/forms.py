@@ -92,6 +92,16 @@ def moment(time_ns: int | None) -> str:
         return "-"
 
 
+def millisecond(time_ns: int | None) -> str:
+    """
+    Return ``2026-07-20T20:00:00.000Z``, always as wide; "-" as in `moment`.
+    """
+    if time_ns is None:
+        return "-"
+    second = moment(time_ns - time_ns % 10**9)
+    return second if second == "-" else f"{second[:-1]}.{time_ns % 10**9 // 10**6:03d}Z"
+
+
 def duration(seconds: float) -> str:
     """
     Return ``0.25s``, ``12.3s``, ``30m00s``, ``1h05m``, ``2d03h``.

@@ -10,7 +10,6 @@ from typing import Final
 from recordkit.cli.app import App, reopen
 from recordkit.cli.forms import delay_s, moment_ns
 from recordkit.container import Recording, State
-from recordkit.terminal.capabilities import has_screen
 
 _TIME_OF_DAY: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?(?P<utc>Z?)", re.ASCII)
 _DAY_NS: Final = 86_400 * 10**9
@@ -20,7 +19,11 @@ def can_interact(app: App) -> bool:
     """
     Tell whether somebody is there: keyboard and screen are a terminal that a full-screen program can use.
     """
-    return app.out.is_terminal and sys.stdin.isatty() and has_screen()
+    if not (app.out.is_terminal and sys.stdin.isatty()):
+        return False
+    from recordkit.terminal.capabilities import has_screen
+
+    return has_screen()
 
 
 def play_interactively(

@@ -94,6 +94,7 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = importlib.import_module(f"recordkit.cli.{cmd_name}").command
+        _take_store(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
@@ -111,6 +112,26 @@ class Verbs(click.Group):
 
         offered = [CompletionItem(name, help=text) for name, text in VERBS.items() if name.startswith(incomplete)]
         return offered + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _take_store(command: click.Command) -> None:
+    """
+    Let --store stand behind a verb as well, where many look for it first.
+    """
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        _take_store(inner)
+    if all(option.name != "store_behind" for option in command.params):
+        names = ["--store", "store_behind"]
+        command.params.append(
+            click.Option(names, metavar="DIR", hidden=True, is_eager=True, expose_value=False, callback=_set_store)
+        )
+
+
+def _set_store(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.find_root().params["store_path"] = value  # where completion looks
+        if ctx.obj is not None:
+            ctx.obj.store_path = value
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
@@ -207,6 +228,8 @@ def exit_code_of(error: Exception) -> int:
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, errors.BadMagicError) and error.path is not None and not error.offset:
+        return f"{error.path}: not a recording"
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     return str(error) or type(error).__name__

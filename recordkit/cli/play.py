@@ -10,15 +10,17 @@ from typing import Final
 
 import click
 
+from recordkit.cli import forms
 from recordkit.cli.allocation import keep_freed_memory
 from recordkit.cli.app import App, complete_recording, examples, pass_app, reopen
 from recordkit.cli.follow import followed
 from recordkit.cli.forms import delay_s
 from recordkit.cli.interactive import can_interact, play_interactively
+from recordkit.cli.stored_lines import followed_lines, recorded_lines
 from recordkit.clock import Clock
 from recordkit.container import Recording, State
+from recordkit.errors import UndecodableEventError
 from recordkit.events import Event, decode_line
-from recordkit.playback import Playhead
 from recordkit.render import Format, Renderer, renderer_for
 from recordkit.render.control_chars import safe_json
 from recordkit.render.text import segment_bytes
@@ -121,7 +123,11 @@ def command(
     On a terminal it is a player: space, arrows, / to search, e for errors, ? for all keys. Text is
     printed at once; --speed or --skip-idle print it on a terminal as it came. Controls in statements
     are shown, not sent: no recording can take over the terminal. Damage: what is sound before it is
-    printed, then the exit code is 3.
+    printed, then the exit code is 3; a JSON array then lacks its end, so that it does not parse.
+
+    JSON Lines are the stored lines. They are checked against the recording's checksums and for their
+    form, an object in UTF-8 each; that they are JSON inside the braces, only `verify` and the other
+    formats find out.
     """
     interacting = can_interact(app)
     keep_freed_memory()
@@ -146,9 +152,10 @@ def command(
             return code
         runs = followed(recording, clock=app.clock, idle=app.out.flush) if follow else None
         if form == "text":
-            _write_text(app, _events_of(runs) if runs is not None else recording.events(), start_s=start, pace=pace)
+            events = _events_of(recording, runs) if runs is not None else recording.events()
+            _write_text(app, events, start_s=start, pace=pace)
         elif form == "jsonl" and not start:
-            for run in runs if runs is not None else recording.lines():
+            for run in followed_lines(recording, runs) if runs is not None else recorded_lines(recording):
                 app.out.write(safe_json(run) if app.out.is_terminal else run)
         elif form in _OF_TRANSCRIPTS:
             _write_transcript(app, form, recording.events(), start_s=start)
@@ -156,6 +163,9 @@ def command(
             _write(app, renderer_for(form or ""), recording.events(start_delay=start) if start else recording.events())
         app.out.flush()
         if not follow:
+            if start > recording.summary.duration_s:
+                lasted = forms.duration(recording.summary.duration_s)
+                app.err.complain(f"the session lasted {lasted}, so there is nothing from --start on")
             _tell(app, recording)
             return 0
         _tell_now(app, recording)
@@ -168,6 +178,8 @@ class Pace:
     """
 
     def __init__(self, clock: Clock, *, speed: float, idle_s: float | None, start_s: float) -> None:
+        from recordkit.playback import Playhead
+
         self._clock = clock
         self._head = Playhead(
             position_ns=round(start_s * 1e9),
@@ -224,9 +236,13 @@ def _write(app: App, renderer: Renderer, events: Iterable[Event]) -> None:
     app.out.write(renderer.end())
 
 
-def _events_of(runs: Iterable[bytes]) -> Iterator[Event]:
-    for run in runs:
-        yield from map(decode_line, run.split(b"\n")[:-1])
+def _events_of(recording: Recording, runs: Iterable[bytes]) -> Iterator[Event]:
+    try:
+        for run in runs:
+            yield from map(decode_line, run.split(b"\n")[:-1])
+    except UndecodableEventError as error:
+        error.path = recording.path
+        raise
 
 
 def _tell_now(app: App, recording: Recording) -> None:

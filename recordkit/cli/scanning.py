@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Self
 
 from recordkit.cli.search import Search
 from recordkit.container import Recording, Summary
-from recordkit.errors import FormatError, SessionNotFoundError
+from recordkit.errors import FormatError, SessionNotFoundError, UndecodableEventError
 from recordkit.events import Event, decode_line, parse_time
 from recordkit.limits import KIB, MIB
 
@@ -184,11 +184,11 @@ class Scans:
                         return
                 if batch:
                     self._hand_over(scan, batch, size)
-                scan.faults = [str(damage.error) for damage in recording.damage]
+                scan.faults += [str(damage.error) for damage in recording.damage]
         except SessionNotFoundError:
             pass  # removed while we searched
         except FormatError as error:
-            scan.faults = [str(error)]
+            scan.faults.append(str(error))
 
     def _found(self, scan: Scan, recording: Recording) -> Iterator[tuple[bytes, Match]]:
         search = self._search
@@ -197,7 +197,12 @@ class Scans:
             if self._stopping:
                 return
             for line in search.candidates(lines):
-                event = decode_line(line)
+                try:
+                    event = decode_line(line)
+                except UndecodableEventError as error:
+                    error.path = recording.path
+                    scan.faults.append(str(error))
+                    continue
                 fields = search.matches(event)
                 if fields:
                     if scan.summary is None:

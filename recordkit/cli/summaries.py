@@ -85,7 +85,7 @@ def _layout(block: Sequence[Summary], columns: int | None) -> list[Column]:
     if columns is None:
         return [
             Column("SID", lambda s: s.sid),
-            Column("START", lambda s: forms.moment(_began_ns(s))),
+            Column("START", lambda s: forms.millisecond(_began_ns(s))),
             *_MIDDLE,
             _LOST,
             _SIZE,

@@ -173,6 +173,8 @@ class Chunks:
             return False
         self.renewed += 1
         self.table = walked
+        for fault in walked.faults:
+            self._meet(fault.error)
         self._kept.clear()
         self._measure()
         return True

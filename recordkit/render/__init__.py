@@ -13,19 +13,23 @@ Each renderer can be made by itself, too, with options of its own:
     >>> AsciicastRenderer(columns=120, rows=40, colour=False).begin()
     b''
 
-No byte of any of them makes a terminal do anything but show text: see `recordkit.render.control_chars`.
+Each is loaded when it is first used. No byte of any of them makes a terminal do anything but show text:
+see `recordkit.render.control_chars`.
 """
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from recordkit.render.asciicast import AsciicastRenderer
-from recordkit.render.html_page import HtmlRenderer
-from recordkit.render.json_array import JsonArrayRenderer
-from recordkit.render.jsonl import JsonLinesRenderer
-from recordkit.render.renderer import Format, Renderer
-from recordkit.render.text import TextRenderer
-from recordkit.render.yaml_stream import YamlStreamRenderer
-from recordkit.transcript import Translator
+if TYPE_CHECKING:
+    from recordkit.render.asciicast import AsciicastRenderer
+    from recordkit.render.html_page import HtmlRenderer
+    from recordkit.render.json_array import JsonArrayRenderer
+    from recordkit.render.jsonl import JsonLinesRenderer
+    from recordkit.render.renderer import Format, Renderer
+    from recordkit.render.text import TextRenderer
+    from recordkit.render.yaml_stream import YamlStreamRenderer
+    from recordkit.transcript import Translator
 
 __all__ = [
     "AsciicastRenderer",
@@ -39,19 +43,41 @@ __all__ = [
     "renderer_for",
 ]
 
-_OF_TRANSCRIPTS: dict[Format, Callable[[Translator | None], Renderer]] = {
-    Format.TEXT: TextRenderer,
-    Format.ASCIICAST: AsciicastRenderer,
-    Format.HTML: HtmlRenderer,
+_HOMES: Final[Mapping[str, str]] = {
+    "AsciicastRenderer": "asciicast",
+    "Format": "renderer",
+    "HtmlRenderer": "html_page",
+    "JsonArrayRenderer": "json_array",
+    "JsonLinesRenderer": "jsonl",
+    "Renderer": "renderer",
+    "TextRenderer": "text",
+    "YamlStreamRenderer": "yaml_stream",
 }
-_OF_EVENTS: dict[Format, Callable[[], Renderer]] = {
-    Format.JSON: JsonArrayRenderer,
-    Format.JSONL: JsonLinesRenderer,
-    Format.YAML: YamlStreamRenderer,
+# by the values of `Format`
+_OF_TRANSCRIPTS: Final[Mapping[str, str]] = {
+    "text": "TextRenderer",
+    "asciicast": "AsciicastRenderer",
+    "html": "HtmlRenderer",
+}
+_OF_EVENTS: Final[Mapping[str, str]] = {
+    "json": "JsonArrayRenderer",
+    "jsonl": "JsonLinesRenderer",
+    "yaml": "YamlStreamRenderer",
 }
 
 
-def renderer_for(name: str, *, translator: Translator | None = None) -> Renderer:
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def renderer_for(name: str, *, translator: "Translator | None" = None) -> "Renderer":
     """
     Return a new renderer of the format *name*.
 
@@ -63,5 +89,12 @@ def renderer_for(name: str, *, translator: Translator | None = None) -> Renderer
     Raises:
         ValueError: There is no such format.
     """
+    from recordkit.render.renderer import Format
+
     form = Format(name)
-    return _OF_TRANSCRIPTS[form](translator) if form in _OF_TRANSCRIPTS else _OF_EVENTS[form]()
+    made: Renderer
+    if form in _OF_TRANSCRIPTS:
+        made = __getattr__(_OF_TRANSCRIPTS[form])(translator)
+    else:
+        made = __getattr__(_OF_EVENTS[form])()
+    return made

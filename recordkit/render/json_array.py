@@ -2,8 +2,8 @@
 A session as one JSON array, one event a line, that parses only when it is complete.
 """
 
-from recordkit.events import Event, encode_line
-from recordkit.render.control_chars import safe_json
+from recordkit.events import Event
+from recordkit.render.event_json import json_line
 
 
 class JsonArrayRenderer:
@@ -27,7 +27,7 @@ class JsonArrayRenderer:
         Raises:
             InvalidEventError: The event is not JSON; none that was read from a recording is so.
         """
-        text = self._separator + safe_json(encode_line(event)).rstrip(b"\n")
+        text = self._separator + json_line(event).rstrip(b"\n")
         self._separator = b",\n"
         return text
 

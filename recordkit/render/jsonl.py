@@ -2,8 +2,8 @@
 A session as JSON Lines: one compact object a line.
 """
 
-from recordkit.events import Event, encode_line
-from recordkit.render.control_chars import safe_json
+from recordkit.events import Event
+from recordkit.render.event_json import json_line
 
 
 class JsonLinesRenderer:
@@ -24,7 +24,7 @@ class JsonLinesRenderer:
         Raises:
             InvalidEventError: The event is not JSON; none that was read from a recording is so.
         """
-        return safe_json(encode_line(event))
+        return json_line(event)
 
     def end(self) -> bytes:
         """

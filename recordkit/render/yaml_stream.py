@@ -12,13 +12,13 @@ The dumper takes 10 µs a field. What nearly all fields hold needs no dumper: wh
 plain to every version of YAML. For these a line is written at once, the same that the dumper would write.
 """
 
-import json
 import re
 from functools import cache
 from typing import Any, Final
 
 from recordkit.events import Event
 from recordkit.render.control_chars import is_safe, safe_json
+from recordkit.render.event_json import json_line
 
 # Source: YAML 1.2, section 10.3.2, and the booleans of YAML 1.1 that PyYAML does not know.
 _OTHER_SCALAR: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|[yYnN]")
@@ -71,8 +71,8 @@ def _document(event: Event) -> bytes:
         lines = [_line(name, value) for name, value in event.items()]
         if not lines or any(line.endswith(_OPEN_END) for line in lines):
             return _dumped(event)
-    except RecursionError:  # JSON is YAML too, and needs less of the stack
-        return safe_json(json.dumps(event).encode() + b"\n")
+    except RecursionError:  # JSON is YAML too, and needs nothing of the stack
+        return json_line(event)
     return b"".join(lines)
 
 

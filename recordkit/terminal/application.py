@@ -171,6 +171,7 @@ class Screen:
         for name in ("escape", "c-c"):
             bindings.add(name, filter=asked, eager=True)(self._cancelled)
         bindings.add("c-l")(lambda event: event.app.renderer.clear())
+        bindings.add("c-z")(lambda event: event.app.suspend_to_background())
         return bindings
 
     def _pressed(self, name: str) -> Any:

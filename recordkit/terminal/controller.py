@@ -372,8 +372,8 @@ class Controller:
             return
         start = self.player.start_of_search(forward=forward)
         scan = self.player.scans.text(start, self.search, forward=forward)
-        where = "behind" if forward else "before"
-        self.start_scan("searching", scan, f"{self.search.pattern}: none {where} this")
+        where = "from here on" if forward else "before this"
+        self.start_scan("searching", scan, f"{self.search.pattern}: not found {where}")
 
     # ------------------------------------------------------------------ what is on screen
 

@@ -291,7 +291,7 @@ def _scan(controller: Controller, what: str, *, forward: bool) -> None:
         "slow statement": lambda: scans.slow(place, controller.slow_ns, forward=forward),
         "change": lambda: scans.write(place, forward=forward),
     }[what]()
-    controller.start_scan(f"looking for a {what}", scan, f"no {what} {'behind' if forward else 'before'} this")
+    controller.start_scan(f"looking for a {what}", scan, f"no {'further' if forward else 'earlier'} {what}")
 
 
 def press(controller: Controller, name: str) -> None:

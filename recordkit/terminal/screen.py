@@ -15,6 +15,7 @@ from recordkit.transcript.phrases import text_of
 _LEAST_ROWS_WITH_BAR: Final = 4
 _LEAST_ROWS_WITH_STATE: Final = 2
 _MARKS: Final = "On the timeline: ! error, w change of data, tables or rights."
+_CASE: Final = "A search for small letters also finds capitals; with a capital in it, it needs (?i) for that."
 
 
 def compose(controller: Controller, columns: int, rows: int, *, plain: bool = False) -> list[Line]:
@@ -92,7 +93,7 @@ def _help(columns: int) -> list[Line]:
     names = max(map(len, told)) + 1
     rows: list[Line] = [[("class:key", f" {shown:{names}}"), ("", text)] for shown, text in told.items()]
     lines: list[Line] = [[("class:heading", "Keys")], *_in_columns(rows, columns), []]
-    lines += wrap([("class:label", _MARKS)], columns)
+    lines += wrap([("class:label", f"{_MARKS}\n{_CASE}")], columns)
     return lines
 
 

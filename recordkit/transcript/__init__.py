@@ -6,60 +6,63 @@ Events as the person at the database saw them.
     >>> [segment.text for segment in transcript.translate(events)]
     ['\nmysql> SELECT 1\n']
 
-One `Translator` a protocol, one file each; `for_protocol` chooses. A translator is fed the events
-of one session from the first on, since a later statement may refer to an earlier one; or from where
-a fork of another was taken.
+One `Translator` a protocol, one file each; `for_protocol` chooses, and loads that one alone. A translator
+is fed the events of one session from the first on, since a later statement may refer to an earlier one;
+or from where a fork of another was taken.
 """
 
 import copy
-from collections.abc import Iterable, Iterator
-from typing import Final, Self
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from recordkit.events import Event
-from recordkit.transcript.cassandra import CassandraTranslator
-from recordkit.transcript.clickhouse import ClickHouseTranslator
-from recordkit.transcript.cockroachdb import CockroachTranslator
-from recordkit.transcript.dynamodb import DynamoDBTranslator
-from recordkit.transcript.elasticsearch import ElasticsearchTranslator
-from recordkit.transcript.generic import GenericTranslator
-from recordkit.transcript.mongodb import MongoDBTranslator
-from recordkit.transcript.mysql import MariaDBTranslator, MySQLTranslator
-from recordkit.transcript.native import NativeTranslator
-from recordkit.transcript.oracle import OracleTranslator
-from recordkit.transcript.postgres import PostgresTranslator
-from recordkit.transcript.redis import RedisTranslator
-from recordkit.transcript.segments import Delays, Segment, SegmentKind, Severity, Translator
-from recordkit.transcript.snowflake import SnowflakeTranslator
-from recordkit.transcript.spanner import SpannerTranslator
-from recordkit.transcript.sqlserver import SQLServerTranslator
+if TYPE_CHECKING:
+    from recordkit.events import Event
+    from recordkit.transcript.native import NativeTranslator
+    from recordkit.transcript.segments import Delays, Segment, SegmentKind, Severity, Translator
 
 __all__ = ["Segment", "SegmentKind", "SessionTranslator", "Severity", "Translator", "for_protocol", "translate"]
 
-_TRANSLATORS: Final[dict[str, type[NativeTranslator]]] = {
-    "cassandra": CassandraTranslator,
-    "clickhouse": ClickHouseTranslator,
-    "clickhouse-http": ClickHouseTranslator,
-    "cockroachdb": CockroachTranslator,
-    "dynamodb": DynamoDBTranslator,
-    "elasticsearch": ElasticsearchTranslator,
-    "mariadb": MariaDBTranslator,
-    "mongodb": MongoDBTranslator,
-    "mysql": MySQLTranslator,
-    "opensearch": ElasticsearchTranslator,
-    "oracle": OracleTranslator,
-    "postgres": PostgresTranslator,
-    "redis": RedisTranslator,
-    "snowflake": SnowflakeTranslator,
-    "spanner": SpannerTranslator,
-    "sqlserver": SQLServerTranslator,
+_TRANSLATORS: Final[Mapping[str, tuple[str, str]]] = {
+    "cassandra": ("cassandra", "CassandraTranslator"),
+    "clickhouse": ("clickhouse", "ClickHouseTranslator"),
+    "clickhouse-http": ("clickhouse", "ClickHouseTranslator"),
+    "cockroachdb": ("cockroachdb", "CockroachTranslator"),
+    "dynamodb": ("dynamodb", "DynamoDBTranslator"),
+    "elasticsearch": ("elasticsearch", "ElasticsearchTranslator"),
+    "mariadb": ("mysql", "MariaDBTranslator"),
+    "mongodb": ("mongodb", "MongoDBTranslator"),
+    "mysql": ("mysql", "MySQLTranslator"),
+    "opensearch": ("elasticsearch", "ElasticsearchTranslator"),
+    "oracle": ("oracle", "OracleTranslator"),
+    "postgres": ("postgres", "PostgresTranslator"),
+    "redis": ("redis", "RedisTranslator"),
+    "snowflake": ("snowflake", "SnowflakeTranslator"),
+    "spanner": ("spanner", "SpannerTranslator"),
+    "sqlserver": ("sqlserver", "SQLServerTranslator"),
 }
+_GENERIC: Final = ("generic", "GenericTranslator")
+_OF_SEGMENTS: Final = frozenset({"Segment", "SegmentKind", "Severity", "Translator"})
 
 
-def for_protocol(db_protocol: str | None, *, delays: Delays | None = None) -> NativeTranslator:
+def __getattr__(name: str) -> Any:
+    if name not in _OF_SEGMENTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.segments"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def for_protocol(db_protocol: str | None, *, delays: "Delays | None" = None) -> "NativeTranslator":
     """
     Return a new translator for sessions of *db_protocol*; the generic one where it has none of its own.
     """
-    return _TRANSLATORS.get(db_protocol or "", GenericTranslator)(db_protocol, delays=delays)
+    module, name = _TRANSLATORS.get(db_protocol or "", _GENERIC)
+    made: NativeTranslator = getattr(importlib.import_module(f"{__name__}.{module}"), name)(db_protocol, delays=delays)
+    return made
 
 
 class SessionTranslator:
@@ -72,7 +75,7 @@ class SessionTranslator:
     def __init__(self) -> None:
         self._translator = for_protocol(None)
 
-    def feed(self, event: Event) -> list[Segment]:
+    def feed(self, event: "Event") -> list["Segment"]:
         """
         See `Translator.feed`.
         """
@@ -91,7 +94,7 @@ class SessionTranslator:
         return made
 
 
-def translate(events: Iterable[Event]) -> Iterator[Segment]:
+def translate(events: Iterable["Event"]) -> Iterator["Segment"]:
     """
     Yield the transcript of one session's *events*, given from the first on.
     """

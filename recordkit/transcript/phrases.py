@@ -156,6 +156,9 @@ def status_text(event: Event) -> str:
     return f"{error}\n  {message}" if message not in ("", error) else error
 
 
+_compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def text_of(value: object) -> str:
     """
     Return a field's value as text: text as it is, nothing for None, all else as compact JSON.
@@ -170,7 +173,7 @@ def json_text(value: object) -> str:
     Return *value* as compact JSON in Unicode; a phrase in its place where Python can't write it.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return str(value) if type(value) is int else _compact(value)
     except (RecursionError, ValueError):  # ValueError: an integer of thousands of digits
         return "(too deep or too long to show)"
 

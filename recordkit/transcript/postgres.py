@@ -129,6 +129,8 @@ class PostgresTranslator(NativeTranslator):
         """
         self._asked_ns = self.delays.moment_ns
         lead = phrases.lead_line(self._lead(event))
+        if "\n" not in text:
+            return Part(SegmentKind.STATEMENT, f"\n{lead}{trim_space(text)}\n", severity_of(event))
         width = len(lead.encode("utf-8", "surrogatepass"))  # bytes, as the original counts
         indent = " " * min(width, phrases.MAX_INDENT)
         first, *rest = map(trim_space, text.split("\n"))

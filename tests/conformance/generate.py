@@ -674,6 +674,8 @@ def damaged():
         ("not-object", b"[1]"),
         ("two-objects", b'{"a":1},{"b":2}'),
         ("empty", b""),
+        ("lone-surrogate", rb'{"a":"\ud800"}'),
+        ("infinite", b'{"a":1e999}'),
     ):
         raw = good + bad + b"\n"
         yield (
@@ -710,6 +712,58 @@ def damaged():
     ], [], ""  # fmt: skip
     what = "The index of a later writer that lies changes no event."
     yield "later-writer-lies", what, later(lie=1), "sealed", [0, 1], [("index", None)], ""
+    yield from misled(chunks)
+
+
+def misled(chunks):
+    """
+    Yield, as `damaged` does, what leads a reader past sound chunks that believes too much of one it does not use.
+    """
+    sealed, opened = recording(chunks), recording(chunks, sealed=False)
+    other = recording(chunks, created_ns=NOON + 1)
+    every = [0, 1, 2, 3]
+    heads = [part_of(sealed, "head", number).offset for number in range(4)]
+    bodies = [part_of(sealed, "body", number) for number in range(4)]
+    whole = [sealed[head : body.end] for head, body in zip(heads, bodies, strict=True)]
+    head, body = part_of(other, "head", 1), part_of(other, "body", 1)
+    foreign = other[head.offset : body.end]
+    for name, what, at, piece, form, come, found in (
+        ("half-chunk-then-whole", "Half of chunk 1, and then all of it.", 1, whole[1][:170], "open", every, "corrupt"),
+        ("half-header-then-whole", "Half a chunk header, and then the whole chunk.", 1, whole[1][:70], "open", every,
+         "corrupt"),
+        ("copied-earlier", "Chunk 3 stands before chunk 1, too.", 1, whole[3], "sealed", every, "misplaced"),
+        ("copied-earlier-header", "Chunk 3's header stands before chunk 1, too.", 1, whole[3][:140], "sealed", every,
+         "misplaced"),
+        ("repeated-header", "Chunk 0's header stands again before chunk 2.", 2, whole[0][:140], "sealed", every,
+         "misplaced"),
+        ("repeated-cut", "Chunk 0 but for its end stands again before chunk 2.", 2, whole[0][:-20], "sealed", every,
+         "misplaced"),
+        ("foreign-cut", "A part of a chunk of another recording was put in.", 1, foreign[:170], "sealed", every,
+         "misplaced"),
+    ):  # fmt: skip
+        data = sealed if form == "sealed" else opened
+        yield name, what, data[: heads[at]] + piece + data[heads[at] :], form, come, [(found, at)], ""
+    for name, what, at, value, kind in (
+        ("foreign-stored-size", "A foreign chunk claims more bytes than are its own.", 32, 600, "misplaced"),
+        ("foreign-flag", "A foreign chunk's critical flag says nothing of this recording.", 14, 1, "misplaced"),
+    ):
+        data = rewritten(other, head, set_u16(at, value))[head.offset : body.end]
+        yield name, what, sealed[: heads[1]] + data + sealed[heads[1] :], "sealed", every, [(kind, 1)], ""
+    data = rewritten(sealed, part_of(sealed, "head", 1), lambda b: b[:16] + bytes([255] * 8) + b[24:])
+    data = sealed[: heads[1]] + data[heads[1] : bodies[1].end] + sealed[heads[1] :]
+    what = "A chunk with the highest sequence that the field can hold was put in."
+    yield "forged-sequence", what, data, "sealed", every, [("corrupt", 1)], ""
+    at = bodies[1].offset + 20
+    data = sealed[:at] + sealed[at + 20 :]
+    yield "bytes-removed", "Bytes of chunk 1's frame are gone.", data, "sealed", [0, 2, 3], [("corrupt", 1)], ""
+    data = sealed[:at] + b"abcdefghij" * 3 + sealed[at:]
+    what = "Bytes were put into chunk 1's frame."
+    yield "bytes-inserted", what, data, "sealed", [0, 2, 3], [("corrupt", 1), ("corrupt", 2)], ""
+    index = part_of(sealed, "index")
+    end = recording(chunks[:2])[part_of(recording(chunks[:2]), "index").offset :]
+    data = sealed[: heads[2]] + end + sealed[heads[2] : index.offset]
+    what = "Somebody went on writing behind the seek table."
+    yield "appended-behind-end", what, data, "sealed", every, [("misplaced", 2), ("torn", None)], ""
 
 
 # ---------------------------------------------------------------------- pairs of files
