@@ -182,8 +182,8 @@ def frame_chunk(position: Position, frame: bytes, raw_size: int, counts: Counts)
         stored_size=len(frame),
         raw_size=raw_size,
         events=counts.events,
-        queries=counts.queries,
-        errors=counts.errors,
+        queries=min(counts.queries, counts.events),  # so may headers of chunks that are joined, if forged
+        errors=min(counts.errors, counts.events),
         marks=counts.marks & ~MARK_ORDERED | (MARK_ORDERED if order.rising else 0),
         lost=min(counts.lost, INT64_MAX),  # gap events of other programs may claim anything
         lowest_ei=counts.lowest_ei,

@@ -77,9 +77,9 @@ class Summary:
     @property
     def duration_s(self) -> float:
         """
-        Seconds from the earliest to the latest event; 0.0 without events.
+        Seconds from the earliest to the latest event; 0.0 without events, or where forged headers say the reverse.
         """
-        return 0.0 if self.start_ns is None or self.end_ns is None else (self.end_ns - self.start_ns) / 1e9
+        return 0.0 if self.start_ns is None or self.end_ns is None else max(0, self.end_ns - self.start_ns) / 1e9
 
     def to_json(self) -> dict[str, Any]:
         """
