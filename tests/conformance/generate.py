@@ -43,6 +43,7 @@ from recordkit.container.layout import (  # noqa: E402
     ChunkHeader,
     HeaderFields,
     chain_value,
+    pack_chunk_header,
     skippable,
 )
 from recordkit.container.source import MemorySource  # noqa: E402
@@ -317,6 +318,19 @@ def reindexed(data, change):
     return data[: part.offset + 8] + bytes(body) + data[part.end :]
 
 
+def declaring(position, chunk, frame, events):
+    """
+    The chunk with another number of events in its header, its chain to match; no writer would make it.
+    """
+    header = ChunkHeader(*CHUNK.unpack_from(chunk.data, SKIPPABLE.size))._replace(events=events)
+    chain = chain_value(position.chain, CHUNK.pack(*header) + bytes(CRC.size), frame)
+    return chunk._replace(
+        data=pack_chunk_header(header._replace(chain=chain)) + frame,
+        entry=chunk.entry._replace(events=events),
+        after=chunk.after._replace(chain=chain),
+    )
+
+
 def forged(raw, frame, *, events, raw_size=None):
     """
     A recording of three chunks; the second has this frame, and header, chain, index and seek table to match.
@@ -334,9 +348,8 @@ def forged(raw, frame, *, events, raw_size=None):
     made, entries = [start], []
     for number in range(3):
         if number == 1:
-            odd = counts[1]
-            odd.events = events
-            chunk = encode_chunk(position, raw if raw_size is None else bytes(raw_size), odd, Given())
+            chunk = encode_chunk(position, raw if raw_size is None else bytes(raw_size), counts[1], Given())
+            chunk = declaring(position, chunk, frame, events)
         else:
             chunk = encode_chunk(position, b"".join(map(encode_line, chunks[number])), counts[number], FRAMES)
         made.append(chunk.data)
