@@ -10,11 +10,11 @@ no Parquet, terminal or SQL library comes with any of them.
     open_recording     reads one
 """
 
-import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from recordkit.errors import RecordKitError
+from recordkit.lazy_names import on_first_use
 from recordkit.limits import Limits
 from recordkit.version import __version__
 
@@ -53,14 +53,4 @@ _HOMES: Final[Mapping[str, str]] = {
     "open_recording": "container",
     "open_store": "store",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

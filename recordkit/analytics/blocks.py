@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.cutting import Cutter, Prefix, Segment
 from recordkit.analytics.grouping import FEW, Group, grouped
 from recordkit.analytics.layouts import Columns
 from recordkit.analytics.parsing import Reader
 from recordkit.analytics.rows import Row, batch_of, row_of
-from recordkit.analytics.schema import EVENTS, REST, ColumnType, arrow_schema, arrow_type
+from recordkit.analytics.schema import EVENT_TYPES, EVENTS, arrow_schema, arrow_type
+from recordkit.container.line_count import line_count
+from recordkit.container.parsing import pieces
 from recordkit.errors import UndecodableEventError
 from recordkit.events import decode_line
 from recordkit.limits import MIB
@@ -40,9 +42,6 @@ _AHEAD: Final = 3
 """Blocks that are made while the next lines are read."""
 _PAUSE: Final = 16
 """Blocks for which a way is not tried that was of no use."""
-_CATEGORIES: Final = frozenset(column.name for column in EVENTS if column.type is ColumnType.CATEGORY)
-
-_Way = TypeVar("_Way", Cutter, Reader)
 
 Fault = Callable[[int, UndecodableEventError], None]
 """What is told of a line that is no event, and of which recording it is; it may raise."""
@@ -102,6 +101,21 @@ class _Stretch(NamedTuple):
     places: Sequence[int]
 
 
+class _Memory(threading.local):
+    """
+    What each thread remembers of the lines it has met.
+
+    Attributes:
+        cutter, reader: They learn from lines.
+        without_groups, without_reader: Blocks for which this way is not tried.
+    """
+
+    def __init__(self) -> None:
+        self.cutter = Cutter()
+        self.reader = Reader()
+        self.without_groups = self.without_reader = 0
+
+
 class EventBlocks:
     """
     Collects lines and gives record batches of them.
@@ -117,10 +131,9 @@ class EventBlocks:
         """
         self._fault = fault
         self._fast = fast
-        self._ways = threading.local()  # what each thread remembers of lines
+        self._memory = _Memory()
         self._runs: list[_Run] = []
         self._bytes = 0
-        self._pauses = {grouped: 0, Reader: 0}  # of each way: blocks for which it is not tried
         self._waiting: deque[Future[_Made]] = deque()
         self._workers: ThreadPoolExecutor | None = None
         self._schema = arrow_schema(EVENTS)
@@ -135,8 +148,8 @@ class EventBlocks:
             ends: The event that ends the session may be among them.
             recording: Number of the recording, for `Block.recordings`.
         """
-        for piece in _pieces(raw):
-            lines = count if piece is raw else piece.count(b"\n")
+        for piece in pieces(raw, _PIECE_BYTES):
+            lines = count if piece is raw else line_count(piece)
             if not lines:
                 continue
             self._runs.append(_Run(piece, lines, ends, recording))
@@ -198,31 +211,18 @@ class EventBlocks:
         """
         Return what layouts give, and the lines left over with their numbers; None for all of them.
         """
+        memory = self._memory
+        if memory.without_groups:
+            memory.without_groups -= 1
+            return [], None
         count = sum(run.count for run in runs)
         huge = sum(len(run.raw) for run in runs) > _GROUPED_BYTES
-        if self._paused(grouped) or count < FEW or huge:
+        if not self._fast or count < FEW or huge:
             return [], None
         found = grouped(b"".join([run.raw for run in runs]), count)
-        if found is None:
-            self._pauses[grouped] = _PAUSE
-            return [], None
-        if len(found[1]) > count // 2:
-            self._pauses[grouped] = _PAUSE
-        return found
-
-    def _way(self, kind: type[_Way]) -> _Way:
-        """
-        Return this thread's own of a kind.
-        """
-        found: _Way | None = getattr(self._ways, kind.__name__, None)
-        if found is None:
-            found = kind()
-            setattr(self._ways, kind.__name__, found)
-        return found
-
-    def _paused(self, way: object) -> bool:
-        self._pauses[way] -= self._pauses[way] > 0
-        return not self._fast or self._pauses[way] > 0
+        if found is None or len(found[1]) > count // 2:
+            memory.without_groups = _PAUSE
+        return ([], None) if found is None else found
 
     def _read(self, runs: list[_Run], left: list[tuple[int, bytes]] | None, faults: _Faults) -> list[Group]:
         """
@@ -230,13 +230,15 @@ class EventBlocks:
         """
         if left is not None and not left:
             return []
-        cut = not self._paused(Reader)
+        memory = self._memory
+        cut = self._fast and not memory.without_reader
+        memory.without_reader -= memory.without_reader > 0
         stretches = [
             stretch for run, places in _lines_of(runs, left) for stretch in self._stretches(run, places, cut=cut)
         ]
         found = list(self._parsed([one for one in stretches if one.segment.prefix is not None]))
         if cut and not found and left is None:
-            self._pauses[Reader] = _PAUSE
+            memory.without_reader = _PAUSE
         rows: list[Row] = []
         of_rows: list[int] = []
         for segment, places in stretches:
@@ -253,7 +255,7 @@ class EventBlocks:
             yield _Stretch(Segment(None, run.raw[:-1], run.count), places)
             return
         begin = 0
-        for segment in self._way(Cutter).cut(run.raw, run.count, ends=run.ends):
+        for segment in self._memory.cutter.cut(run.raw, run.count, ends=run.ends):
             yield _Stretch(segment, places[begin : begin + segment.count])
             begin += segment.count
 
@@ -265,9 +267,9 @@ class EventBlocks:
             return
         segments = [stretch.segment for stretch in stretches]
         text = b"{" + b"\n{".join(segment.text for segment in segments)
-        columns = self._way(Reader).read(text, sum(segment.count for segment in segments))
+        columns = self._memory.reader.read(text, sum(segment.count for segment in segments))
         if columns is not None and _attach(columns, segments):
-            yield Group(_encoded(columns), _numbers([place for stretch in stretches for place in stretch.places]))
+            yield Group(columns, _numbers([place for stretch in stretches for place in stretch.places]))
         elif len(segments) == 1:
             segments[0].text, segments[0].prefix = b"\n".join(segments[0].lines()), None
         else:
@@ -299,7 +301,8 @@ class EventBlocks:
         if "time" not in columns:  # the one column that is always there: without any, Arrow has no rows
             columns["time"] = pa.nulls(len(group.places), self._schema.field("time").type)
         fields = [field for field in self._schema if field.name in columns]
-        return pa.RecordBatch.from_arrays([columns[field.name] for field in fields], schema=pa.schema(fields))
+        arrays = [_encoded(columns[field.name], field.type) for field in fields]
+        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def _rows(segment: Segment, places: Sequence[int], runs: list[_Run], faults: _Faults) -> Iterator[tuple[int, Row]]:
@@ -355,40 +358,22 @@ def _attach(columns: Columns, segments: Sequence[Segment]) -> bool:
         for segment in segments if segment.prefix is not None
     ])  # fmt: skip
     for name in names:
-        values = pa.array([prefix.row.get(name) for prefix in prefixes], arrow_type(_TYPES[name]))
+        values = pa.array([prefix.row.get(name) for prefix in prefixes], arrow_type(EVENT_TYPES[name]))
         columns[name] = values.take(index)
     return True
 
 
-def _encoded(columns: Columns) -> Columns:
+def _encoded(values: "pa.Array", kind: "pa.DataType") -> "pa.Array":
     """
-    Make dictionaries of the columns whose texts repeat.
+    Return *values*, with a dictionary if their column has one and they don't yet.
     """
     import pyarrow as pa
 
-    for name in _CATEGORIES & columns.keys():
-        if pa.types.is_string(columns[name].type):
-            columns[name] = columns[name].dictionary_encode()
-    return columns
+    wanted = pa.types.is_dictionary(kind) and not pa.types.is_dictionary(values.type)
+    return values.dictionary_encode() if wanted else values
 
 
 def _numbers(numbers: Sequence[int]) -> "pa.Int64Array":
     import pyarrow as pa
 
     return pa.array(numbers, pa.int64())
-
-
-def _pieces(raw: bytes) -> Iterator[bytes]:
-    """
-    Yield a chunk's lines, some mebibytes at a time.
-    """
-    begin = 0
-    while len(raw) - begin > _PIECE_BYTES:
-        end = raw.rfind(b"\n", begin, begin + _PIECE_BYTES) + 1 or raw.index(b"\n", begin + _PIECE_BYTES) + 1
-        yield raw[begin:end]
-        begin = end
-    if begin < len(raw):
-        yield raw[begin:] if begin else raw
-
-
-_TYPES: Final = {column.name: column.type for column in EVENTS} | {REST: ColumnType.JSON}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.layouts import END, Columns, Layout, Others, marked, unmarked
 from recordkit.analytics.rows import Row
-from recordkit.analytics.schema import EVENTS, REST, ColumnType, arrow_type
+from recordkit.analytics.schema import EVENT_TYPES, arrow_type
+from recordkit.events.codec import is_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +24,6 @@ _IN_VAIN: Final = 6
 """Of them, those with which no group begins."""
 _SAMPLES: Final = 8
 """Lines of which the common beginning is taken from all."""
-_TYPES: Final = {column.name: column.type for column in EVENTS} | {REST: ColumnType.JSON}
 
 
 class Group(NamedTuple):
@@ -31,7 +31,7 @@ class Group(NamedTuple):
     Lines of one layout.
 
     Attributes:
-        columns: Theirs.
+        columns: Theirs; of text that repeats, with or without dictionaries.
         places: The number of each line.
     """
 
@@ -80,9 +80,9 @@ def grouped(text: bytes, count: int) -> tuple[list[Group], list[tuple[int, bytes
 
     try:
         text = marked(text)
-        if not text.isascii():
-            text.decode()
-    except (Others, UnicodeDecodeError):
+    except Others:
+        return None
+    if not is_utf8(text):
         return None
     lines = _split(text)
     if len(lines) != count:
@@ -174,12 +174,9 @@ def _taken(left: Lines) -> "tuple[Columns | None, pa.BooleanArray | None]":
 def _with_shared(columns: Columns, shared: Row, rows: int) -> Columns:
     import pyarrow as pa
 
-    for name, values in columns.items():
-        if _TYPES[name] is ColumnType.CATEGORY:
-            columns[name] = values.dictionary_encode()
     firsts = pa.repeat(pa.scalar(0, pa.int32()), rows)
     for name, value in shared.items():
-        kind = arrow_type(_TYPES[name])
+        kind = arrow_type(EVENT_TYPES[name])
         if pa.types.is_dictionary(kind):
             columns[name] = pa.DictionaryArray.from_arrays(firsts, pa.repeat(pa.scalar(value, kind.value_type), 1))
         else:

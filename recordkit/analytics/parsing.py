@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from recordkit.analytics.layouts import Columns
 from recordkit.analytics.rows import BY_FIELD
 from recordkit.analytics.schema import TIME_DIGITS, ColumnType
+from recordkit.events.codec import is_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,11 +52,8 @@ class Reader:
         """
         Return the columns of *rows* lines, without dictionaries yet; None if there is any doubt.
         """
-        if not text.isascii():
-            try:
-                text.decode()
-            except UnicodeDecodeError:
-                return None
+        if not is_utf8(text):
+            return None
         table = self._read(text, rows)
         if table is None:
             return None

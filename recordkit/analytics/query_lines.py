@@ -14,6 +14,8 @@ import orjson
 
 from recordkit.analytics.query_columns import SESSION_FIELDS
 from recordkit.container import Recording
+from recordkit.container.line_count import line_count
+from recordkit.container.parsing import pieces
 from recordkit.errors import FormatError, UndecodableEventError
 from recordkit.events import CONSTANT_FIELDS, Event, decode_line
 
@@ -72,7 +74,7 @@ def runs_of(recording: Recording, fault: Fault | None = None) -> Iterator[Run]:
     prefix: _Prefix | None = None
     broken = False
     for _, raw in recording.follow():
-        for lines in _pieces(raw):
+        for lines in pieces(raw, _PARSED_BYTES):
             run = _cut(lines, prefix)
             if run is None:
                 prefix = _prefix_of(lines) or prefix
@@ -85,19 +87,6 @@ def runs_of(recording: Recording, fault: Fault | None = None) -> Iterator[Run]:
                 if event is not None:
                     yield Run(None, [event], broken)
                 broken = event is None
-
-
-def _pieces(raw: bytes) -> Iterator[bytes]:
-    """
-    Yield *raw* a few lines at a time, which end with a newline.
-    """
-    begin = 0
-    while len(raw) - begin > _PARSED_BYTES:
-        end = raw.rfind(b"\n", begin, begin + _PARSED_BYTES) + 1 or raw.index(b"\n", begin + _PARSED_BYTES) + 1
-        yield raw[begin:end]
-        begin = end
-    if begin < len(raw):
-        yield raw[begin:] if begin else raw
 
 
 def _cut(lines: bytes, prefix: _Prefix | None) -> Run | None:
@@ -118,7 +107,7 @@ def _cut(lines: bytes, prefix: _Prefix | None) -> Run | None:
 
 
 def _whole(lines: bytes) -> Run | None:
-    events = _parsed(b"[%b]" % lines[:-1].replace(b"\n", b","), lines.count(b"\n"))
+    events = _parsed(b"[%b]" % lines[:-1].replace(b"\n", b","), line_count(lines))
     return None if events is None else Run(None, events)
 
 

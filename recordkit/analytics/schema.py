@@ -144,6 +144,8 @@ def _events() -> tuple[Column, ...]:
 
 EVENTS: Final[tuple[Column, ...]] = _events()
 """The table `events`: one row an event. Any column may be null, since any event may lack any field."""
+EVENT_TYPES: Final[Mapping[str, ColumnType]] = {column.name: column.type for column in EVENTS}
+"""Types of its columns."""
 
 
 def arrow_type(kind: ColumnType) -> "pa.DataType":

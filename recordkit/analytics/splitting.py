@@ -112,8 +112,7 @@ def read(split: Split, fault: Callable[[FormatError], None] | None = None) -> It
             raise error
 
     table = table_of(split.table)
-    for block in table.read(pieces(), damaged):
-        yield table.whole(block.batch)
+    yield from table.whole(block.batch for block in table.read(pieces(), damaged))
 
 
 def _runs(found: Found, split_bytes: int, mode: Mode) -> Iterator[tuple[Part, int]]:

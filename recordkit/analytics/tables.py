@@ -69,18 +69,18 @@ class Table:
     divisible: bool
     meaning: str
 
-    def whole(self, batch: "pa.RecordBatch") -> "pa.RecordBatch":
+    def whole(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """
-        Return *batch* with all columns of the table; those of nulls share their memory.
+        Yield *batches* with all columns of the table; those of nulls share their memory.
         """
         import pyarrow as pa
 
         schema = arrow_schema(self.columns)
-        if len(schema) == batch.num_columns:
-            return batch
-        nulls = {kind: pa.nulls(batch.num_rows, kind) for kind in set(schema.types)}
-        known = dict(zip(batch.schema.names, batch.columns, strict=True))
-        return pa.record_batch([known.get(field.name, nulls[field.type]) for field in schema], schema=schema)
+        kinds = set(schema.types)
+        for batch in batches:
+            nulls = {kind: pa.nulls(batch.num_rows, kind) for kind in kinds}
+            known = dict(zip(batch.schema.names, batch.columns, strict=True))
+            yield pa.record_batch([known.get(field.name, nulls[field.type]) for field in schema], schema=schema)
 
 
 def table_of(name: str) -> Table:

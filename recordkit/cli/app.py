@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from recordkit.container import Mode, Recording
     from recordkit.store import DirectoryStore
 
-OPEN_AND_SHARDS: Final = "open, nor any of 00 to ff"
 _SID_OR_PREFIX: Final = re.compile(r"[0-9a-fA-F-]{1,36}", re.ASCII)
 
 
@@ -51,7 +50,7 @@ class App:
         if not is_store(root):
             lying = strays(root) if root.is_dir() else []
             more = f"; recordings lie in it ({lying[0]}): name them, or their store" if lying else ""
-            there = f"; the directory has no {OPEN_AND_SHARDS}" if root.is_dir() and not more else more
+            there = "; the directory has no open, nor any of 00 to ff" if root.is_dir() and not more else more
             raise StoreError(
                 f"no store at {self.store_path!r}{there}: name one with --store or RECORDKIT_STORE, "
                 "or begin one with `recordkit demo`"

@@ -7,14 +7,14 @@ are UTF-8, and none has a control character that a terminal obeys. Only where th
 one. What passes and is no JSON, such as ``{"a": NaN}``, only a foreign program can have written.
 """
 
-import codecs
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from recordkit.container import Recording
+from recordkit.container.line_count import line_count
 from recordkit.errors import UndecodableEventError
 from recordkit.events import decode_line
-from recordkit.limits import MIB
+from recordkit.events.codec import is_utf8
 
 _CONTROLS: Final = (b"\x1b", b"\r", b"\b", b"\x0e", b"\t")
 """What begins a terminal's commands, goes back in a line, or changes what letters look like; and what careless writers
@@ -31,11 +31,8 @@ def recorded_lines(recording: Recording) -> Iterator[bytes]:
         FormatError: Damage, after the last sound line before it.
     """
     for entry, raw in recording.follow():
-        if _look_sound(raw, entry.events):
-            yield raw
-            continue
         try:
-            yield from _parsed(raw)
+            yield from _checked(raw, entry.events)
         except UndecodableEventError as error:
             error.path, error.offset, error.chunk = recording.path, entry.offset, entry.sequence
             raise
@@ -49,11 +46,8 @@ def followed_lines(recording: Recording, runs: Iterable[bytes]) -> Iterator[byte
         UndecodableEventError: A line is not an event, after the last one before it.
     """
     for run in runs:
-        if _look_sound(run, run.count(b"\n")):
-            yield run
-            continue
         try:
-            yield from _parsed(run)
+            yield from _checked(run, line_count(run))
         except UndecodableEventError as error:
             error.path = recording.path
             raise
@@ -65,21 +59,17 @@ def _look_sound(lines: bytes, count: int) -> bool:
         and lines.endswith(b"}\n")
         and (lines.count(b"}\n" + lines[:_SAME]) == count - 1 or lines.count(b'}\n{"') == count - 1)
         and not any(map(lines.__contains__, _CONTROLS))
-        and (lines.isascii() or _is_text(lines))
+        and is_utf8(lines)
     )
 
 
-def _is_text(lines: bytes) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for begin in range(0, len(lines), MIB):
-            decoder.decode(lines[begin : begin + MIB])
-    except UnicodeDecodeError:
-        return False
-    return True  # it ends with a line feed, so no character is cut off
-
-
-def _parsed(lines: bytes) -> Iterator[bytes]:
+def _checked(lines: bytes, count: int) -> Iterator[bytes]:
+    """
+    Yield *count* lines: at once if they look sound, else one by one, each parsed before.
+    """
+    if _look_sound(lines, count):
+        yield lines
+        return
     begin = 0
     while begin < len(lines):
         end = lines.index(b"\n", begin)

@@ -19,13 +19,13 @@ slower; and three bytes of a hostile line become an object of 64 and more."""
 _DICTS: Final = frozenset({dict})
 
 
-def pieces(raw: bytes) -> Iterator[bytes]:
+def pieces(raw: bytes, size: int = PIECE_BYTES) -> Iterator[bytes]:
     """
-    Yield a chunk's lines a few at a time, whole ones.
+    Yield a chunk's lines some at a time, whole ones: at most *size* bytes, or one longer line.
     """
     begin = 0
-    while len(raw) - begin > PIECE_BYTES:
-        end = raw.rfind(b"\n", begin, begin + PIECE_BYTES) + 1 or raw.index(b"\n", begin + PIECE_BYTES) + 1
+    while len(raw) - begin > size:
+        end = raw.rfind(b"\n", begin, begin + size) + 1 or raw.index(b"\n", begin + size) + 1
         yield raw[begin:end]
         begin = end
     if begin < len(raw):

@@ -14,6 +14,7 @@ lone surrogates raise            refused, with the field's path
 ===============================  ======================================================
 """
 
+import codecs
 import json
 import math
 import re
@@ -25,6 +26,7 @@ from uuid import UUID
 import orjson
 
 from recordkit.errors import InvalidEventError, UndecodableEventError, shown
+from recordkit.limits import MIB
 
 Event = dict[str, Any]
 """One event: JSON types only, keys are text."""
@@ -70,6 +72,22 @@ def encode_value(value: Any, *, field: str) -> bytes:
     if b"null" in encoded:
         check_finite({field: value})
     return encoded
+
+
+def is_utf8(lines: bytes) -> bool:
+    """
+    Tell whether whole *lines* are UTF-8; takes some mebibytes beside them at most.
+    """
+    if lines.isascii():
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for begin in range(0, len(lines), MIB):
+            decoder.decode(lines[begin : begin + MIB])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def decode_line(line: bytes | memoryview) -> Event:

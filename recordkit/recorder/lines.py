@@ -10,6 +10,7 @@ Here is what happens to one event at the door; `recordkit.recorder.line_writer` 
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -34,6 +35,14 @@ _MADE_UP: Final = 160  # bytes that are put into a line beside the constants, ab
 _NEVER_CONSTANT: Final = ("ei", "time", "uid", "event", "code")
 
 _BRACE: Final = ord("{")  # a number is found by `in` in a tenth of the time
+
+
+@lru_cache(maxsize=64)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """
+    Return one set for all sessions with the same fields: it takes 0.7 KiB.
+    """
+    return names
 
 
 class SessionLines(LineWriter):
@@ -72,7 +81,7 @@ class SessionLines(LineWriter):
             raise InvalidEventError("", expected=f"at most {_MAX_CONSTANTS}", found=found)
         self.overhead_bytes = len(self._prefix) + _MADE_UP
         # What makes an event not the session's own; in a verbatim session every event has its kind, so none is.
-        self.reserved = frozenset({"event"} if verbatim else {"ei", "time", "uid", "code", *self.constants})
+        self.reserved = _shared(frozenset({"event"} if verbatim else {"ei", "time", "uid", "code", *self.constants}))
         self.own: dict[str, Template] = {}
         self.own_failed: dict[str, Template] = {}
         self._given: dict[str, Template] = {}

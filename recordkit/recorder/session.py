@@ -11,7 +11,7 @@ what can't be written is counted as lost and named by a gap event.
 
 import threading
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -82,7 +82,6 @@ class RecordingSession:
         self._verbatim = verbatim
         self._now_ns = recorder.clock.time_ns
         lines = SessionLines(self.sid, constants, verbatim=verbatim)
-        lines.reserved = _shared(lines.reserved)
         self._lines = lines
         self._brings_nothing, self._own, self._own_failed = lines.reserved.isdisjoint, lines.own, lines.own_failed
         # Its template has fields beside the constants, and no line may have one twice.
@@ -483,14 +482,6 @@ class RecordingSession:
         self.closing = self._alarm = self._handed_in = True
         self.backlog.items.clear()
         self.finished = True
-
-
-@lru_cache(maxsize=64)
-def _shared(names: frozenset[str]) -> frozenset[str]:
-    """
-    Return one set for all sessions with the same fields: it takes 0.7 KiB.
-    """
-    return names
 
 
 _OF_QUERIES: Final = frozenset({"success", "db_query"})

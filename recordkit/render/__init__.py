@@ -17,9 +17,10 @@ Each is loaded when it is first used. No byte of any of them makes a terminal do
 see `recordkit.render.control_chars`.
 """
 
-import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from recordkit.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from recordkit.render.asciicast import AsciicastRenderer
@@ -64,17 +65,7 @@ _OF_EVENTS: Final[Mapping[str, str]] = {
     "jsonl": "JsonLinesRenderer",
     "yaml": "YamlStreamRenderer",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)
 
 
 def renderer_for(name: str, *, translator: "Translator | None" = None) -> "Renderer":

@@ -14,7 +14,9 @@ or from where a fork of another was taken.
 import copy
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
+
+from recordkit.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from recordkit.events import Event
@@ -42,18 +44,8 @@ _TRANSLATORS: Final[Mapping[str, tuple[str, str]]] = {
     "sqlserver": ("sqlserver", "SQLServerTranslator"),
 }
 _GENERIC: Final = ("generic", "GenericTranslator")
-_OF_SEGMENTS: Final = frozenset({"Segment", "SegmentKind", "Severity", "Translator"})
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _OF_SEGMENTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.segments"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+_HOMES: Final = dict.fromkeys(("Segment", "SegmentKind", "Severity", "Translator"), "segments")
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)
 
 
 def for_protocol(db_protocol: str | None, *, delays: "Delays | None" = None) -> "NativeTranslator":
