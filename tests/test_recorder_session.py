@@ -542,7 +542,7 @@ def test_ctrl_c_anywhere_in_a_call(tmp_path):
     def interrupt(number, frame):
         if "recordkit" in frame.f_code.co_filename:  # not in a garbage collector's callback
             raise Interrupt
-        signal.setitimer(signal.ITIMER_REAL, 1e-5)
+        signal.setitimer(signal.ITIMER_REAL, 1e-4)  # later than this returns, or it would interrupt itself without end
 
     returned, begun, interrupts, dice = [], 0, 0, random.Random(1)
     before = signal.signal(signal.SIGALRM, interrupt)
