@@ -62,7 +62,7 @@ def rows_of(groups):
 
 def check(lines):
     """All rows are those of the general way, and what has none is left as it was; return how many have."""
-    answer = grouped(b"".join(lines), len(lines))
+    answer = grouped(b"".join(lines), [len(lines)])
     if answer is None:
         return 0
     groups, left = answer
@@ -114,7 +114,7 @@ def test_what_go_escapes_is_unescaped():
     """Characters that programs in Go escape beyond need come back as themselves."""
     plain = [line(n, db_query="a < b AND c > d & e") for n in range(9)]
     escaped = [one.replace(b"<", rb"\u003c").replace(b">", rb"\u003e").replace(b"&", rb"\u0026") for one in plain[1:]]
-    groups, left = grouped(b"".join([*escaped[:4], plain[0], *escaped[4:]]), 9)
+    groups, left = grouped(b"".join([*escaped[:4], plain[0], *escaped[4:]]), [9])
     assert (sum(len(group.places) for group in groups), left) == (9, [])
     assert {row["db_query"] for row in rows_of(groups).values()} == {"a < b AND c > d & e"}
 
@@ -129,7 +129,7 @@ def test_groups_are_found_among_others():
         ]
         lines += [line(n + 2, event="c", parameters=["x", str(n)]), line(n + 3, event="d", args={"n": n})]
     lines[7] = b'{"ei":null}\n'
-    groups, left = grouped(b"".join(lines), len(lines))
+    groups, left = grouped(b"".join(lines), [len(lines)])
     assert sorted(len(group.places) for group in groups if len(group.places) > 1) == [50, 50, 50]
     assert [place for place, _ in left] == sorted(place for place, _ in left)
     assert check(lines) >= 150
@@ -138,8 +138,8 @@ def test_groups_are_found_among_others():
 def test_few_lines_are_left_to_others(monkeypatch):
     """Where a layout does not pay there is no group."""
     monkeypatch.setattr(grouping, "FEW", 16)
-    assert grouped(b"".join(line(n, db_query="x") for n in range(10, 25)), 15) is None
-    assert grouped(b"".join(line(n, db_query="x") for n in range(10, 26)), 16) is not None
+    assert grouped(b"".join(line(n, db_query="x") for n in range(10, 25)), [15]) is None
+    assert grouped(b"".join(line(n, db_query="x") for n in range(10, 26)), [16]) is not None
 
 
 @pytest.mark.parametrize("text", [b"", b"a", rb"\\", rb"\"", rb"\\\"", rb"\\\\n\n", b"\xc3\xa9\\\\"])

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recordings
+from recordkit.analytics.blocks import Block
 from recordkit.analytics.pairing import MAX_WAITING, Pairing
 from recordkit.analytics.prepared import Prepared
 from recordkit.analytics.queries import QueryRows, query_batches
 from recordkit.analytics.query_columns import QUERIES, SESSION_FIELDS
-from recordkit.analytics.query_lines import Run
+from recordkit.analytics.rows import batch_of, row_of
 from recordkit.analytics.schema import arrow_schema
 from recordkit.analytics.statements import STATEMENT_KINDS
 from recordkit.container import open_recording
@@ -49,12 +50,21 @@ def events_of(*steps, **constants):
     return made
 
 
+def block_of(events):
+    """
+    A block of *events*, of one recording.
+    """
+    columns = batch_of([row_of(event) for event in events])
+    batch = pa.record_batch(list(columns.values()), list(columns))
+    return Block(batch, pa.repeat(pa.scalar(0, pa.int32()), len(events)), 0)
+
+
 def rows_of(events, **options):
     """
     The rows of *events* as dicts.
     """
     rows = QueryRows(Deriver(exact=False), **options)
-    batches = [*rows.batches([Run(None, list(events))]), *rows.rest()]
+    batches = [made.batch for made in (*rows.add(block_of(events)), *rows.rest())]
     schema = arrow_schema(QUERIES)
     for batch in batches:
         assert batch.schema.equals(schema)
@@ -154,7 +164,7 @@ def test_times_of_any_form_are_read():
     for chosen in (texts, texts[:2]):
         events = [{"event": "db.session.query", "db_query": "x", "time": text} for text in chosen]
         rows = QueryRows(Deriver())
-        (batch,) = [*rows.batches([Run(None, events)]), *rows.rest()]
+        (batch,) = [made.batch for made in (*rows.add(block_of(events)), *rows.rest())]
         found = batch.column("time").cast(pa.int64()).to_pylist()
         for text, time_ns in zip(chosen, found, strict=True):
             known = isinstance(text, str) and text not in {"soon", "0001-01-01T00:00:00Z"}
@@ -413,7 +423,7 @@ def test_batches_make_no_difference(batch_rows):
         steps += [f"SELECT {number}"] * dice.randint(1, 3) + [number] * dice.randint(0, 3)
     events = events_of(*steps)
     rows = QueryRows(Deriver(), batch_rows=batch_rows)
-    batches = [*rows.batches([Run(None, events)]), *rows.rest()]
+    batches = [made.batch for made in (*rows.add(block_of(events)), *rows.rest())]
     assert max(batch.num_rows for batch in batches) <= batch_rows
     assert [row for batch in batches for row in batch.to_pylist()] == rows_of(events)
 
@@ -432,8 +442,9 @@ def test_memory_does_not_grow_with_the_session():
         }
         most = given = 0
         for _ in range(300):
-            given += sum(batch.num_rows for batch in rows.batches([Run(None, [steps[kind] for kind in kinds] * 20)]))
-            most = max(most, len(rows._rows.events))
+            block = block_of([steps[kind] for kind in kinds] * 20)
+            given += sum(made.batch.num_rows for made in rows.add(block))
+            most = max(most, rows.held)
         assert given > 0
         assert most <= 5 * MAX_WAITING
 

@@ -21,7 +21,7 @@ HOMES = {
         "container/parsing.py",  # all lines of a chunk in one call
         "recorder/lines.py", "recorder/session.py",  # the hot path
         "analytics/rows.py",  # columns that hold JSON, and the rest
-        "analytics/query_lines.py", "analytics/statements.py",  # many lines in one call; parameters as JSON text
+        "analytics/statements.py",  # parameters as JSON text
     ],
     "sqlite3": ["store/catalog.py", "store/migrations.py"],
     "click": ["cli/*.py"],

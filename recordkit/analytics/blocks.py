@@ -8,17 +8,20 @@ of that goes to Arrow's reader of JSON, without what it has in common (`recordki
 """
 
 import threading
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from recordkit.analytics.cutting import Cutter, Prefix, Segment
+from recordkit.analytics.cutting import Cutter, Segment
 from recordkit.analytics.grouping import FEW, Group, grouped
 from recordkit.analytics.layouts import Columns
 from recordkit.analytics.parsing import Reader
+from recordkit.analytics.prefixes import Prefix
 from recordkit.analytics.rows import Row, batch_of, row_of
 from recordkit.analytics.schema import EVENT_TYPES, EVENTS, arrow_schema, arrow_type
 from recordkit.container.line_count import line_count
@@ -30,8 +33,8 @@ from recordkit.limits import MIB
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_BYTES: Final = 4 * MIB
-"""Of lines: a dozen chunks, so that each call of Arrow is for thousands of lines."""
+_BLOCK_BYTES: Final = 8 * MIB
+"""Of lines: thirty chunks, so that each call of Arrow is for thousands of lines."""
 _PIECE_BYTES: Final = 4 * MIB
 """Of a chunk's lines that are taken at a time; a chunk may have 512 MiB."""
 _GROUPED_BYTES: Final = 32 * MIB
@@ -55,11 +58,13 @@ class Block(NamedTuple):
         batch: The rows; columns that are null throughout may be missing.
         recordings: Of each row, the number of the recording that it was added with.
         size: Bytes of text in it, about.
+        broken: Where lines were that are no events: the number of rows before, and of the recording.
     """
 
     batch: "pa.RecordBatch"
     recordings: "pa.Array"
     size: int
+    broken: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,22 @@ class _Run:
     recording: int
 
 
-_Faults = list[tuple[int, UndecodableEventError]]
+class _Fault(NamedTuple):
+    """
+    A line that is no event: its number within the block, its recording, why.
+    """
+
+    place: int
+    recording: int
+    error: UndecodableEventError
+
+
+_Faults = list[_Fault]
 
 
 class _Made(NamedTuple):
     """
-    What became of lines: their block, if there are rows, and what is to tell of them before.
+    What became of lines: their block, if there is something in it, and what is to tell of them before.
     """
 
     block: Block | None
@@ -181,8 +196,8 @@ class EventBlocks:
         self._waiting.append(self._workers.submit(self._made, runs, size))
 
     def _told(self, made: _Made) -> Iterator[Block]:
-        for recording, error in made.faults:
-            self._fault(recording, error)
+        for fault in made.faults:
+            self._fault(fault.recording, fault.error)
         if made.block is not None:
             yield made.block
 
@@ -198,14 +213,15 @@ class EventBlocks:
         parts, left = self._grouped(runs)
         parts += self._read(runs, left, faults)
         batch, places = self._joined(parts)
-        if not batch.num_rows:
+        broken = _broken(faults, places)
+        if not batch.num_rows and not broken:
             return _Made(None, faults)
         if len({run.recording for run in runs}) == 1:
             owners = pa.repeat(pa.scalar(runs[0].recording, pa.int32()), batch.num_rows)
         else:
             each = [pa.repeat(pa.scalar(run.recording, pa.int32()), run.count) for run in runs]
             owners = pa.concat_arrays(each).take(places)
-        return _Made(Block(batch, owners, size), faults)
+        return _Made(Block(batch, owners, size, broken), faults)
 
     def _grouped(self, runs: list[_Run]) -> tuple[list[Group], list[tuple[int, bytes]] | None]:
         """
@@ -219,7 +235,7 @@ class EventBlocks:
         huge = sum(len(run.raw) for run in runs) > _GROUPED_BYTES
         if not self._fast or count < FEW or huge:
             return [], None
-        found = grouped(b"".join([run.raw for run in runs]), count)
+        found = grouped(b"".join([run.raw for run in runs]), [run.count for run in runs])
         if found is None or len(found[1]) > count // 2:
             memory.without_groups = _PAUSE
         return ([], None) if found is None else found
@@ -310,7 +326,14 @@ def _rows(segment: Segment, places: Sequence[int], runs: list[_Run], faults: _Fa
         try:
             yield place, row_of(decode_line(line))
         except UndecodableEventError as error:
-            faults.append((_recording_at(place, runs), error))
+            faults.append(_Fault(place, _recording_at(place, runs), error))
+
+
+def _broken(faults: _Faults, places: "pa.Int64Array") -> list[tuple[int, int]]:
+    if not faults:
+        return []
+    numbers = places.to_pylist()
+    return [(bisect_left(numbers, fault.place), fault.recording) for fault in sorted(faults, key=itemgetter(0))]
 
 
 def _lines_of(runs: list[_Run], left: list[tuple[int, bytes]] | None) -> Iterator[tuple[_Run, Sequence[int]]]:

@@ -1,9 +1,8 @@
 """
 Chunks of lines apart into what a session's events share and what is their own.
 
-FORMAT.md asks writers to put a session's constant fields first. So the lines of a chunk mostly begin
-with the same bytes: a `Prefix`. It is parsed once; each line is cut behind it. That all lines have it is
-checked by counting, not assumed. Lines that begin otherwise are left whole.
+The lines of a chunk mostly begin with the same bytes: a `Prefix`. Each line is cut behind it. That all lines have
+it is checked by counting, not assumed. Lines that begin otherwise are left whole.
 """
 
 import sys
@@ -12,9 +11,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from recordkit.analytics.rows import BY_FIELD, Row, row_of
-from recordkit.errors import InvalidEventError, UndecodableEventError
-from recordkit.events import CONSTANT_FIELDS, Event, decode_line, encode_line
+from recordkit.analytics.prefixes import Prefix, prefix_of
+from recordkit.events import CONSTANT_FIELDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,22 +29,6 @@ _BETWEEN: Final = b"\n{"
 _MAX_CUT: Final = 2**31 - 2  # what offsets of 32 bits reach
 _MAX_KNOWN: Final = 256
 """Prefixes that are remembered; a hostile recording can't grow the table."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prefix:
-    """
-    What lines begin with: an opening brace, whole fields, each with its comma.
-
-    Attributes:
-        text: The bytes.
-        row: Columns of its fields.
-        names: Its fields.
-    """
-
-    text: bytes
-    row: Row
-    names: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -127,32 +109,9 @@ class Cutter:
         yield from _cut_some(raw, [one for one in dict.fromkeys((narrow, first, prefix)) if one is not None])
 
     def _prefix_of(self, line: bytes, shared: frozenset[str]) -> Prefix | None:
-        """
-        Return what *line* may have in common with others: known fields that are *shared*, and unknown ones.
-
-        None if it is not laid out so.
-        """
-        try:
-            event = decode_line(line)
-        except UndecodableEventError:
-            return None
-        front: Event = {}
-        for name, value in event.items():
-            if name not in shared and name in BY_FIELD:
-                break
-            front[name] = value
-        try:
-            text = encode_line(front)[:-2] + (b"," if front else b"")
-        except InvalidEventError:  # of another program: deeper than we write
-            return None
-        if not line.startswith(text) or len(front) == len(event):
-            return None
-        prefix = self._known.get(text)
-        if prefix is None:
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
-            prefix = self._known[text] = Prefix(text, row_of(front), frozenset(front))
-        return prefix
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        return prefix_of(line, shared, self._known)
 
 
 def _cut_all(raw: bytes, prefix: Prefix, count: int) -> Segment | None:

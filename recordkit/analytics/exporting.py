@@ -30,8 +30,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from recordkit.analytics.blocks import Block
 from recordkit.analytics.manifest import Commit, ExportedFile, ExportedRecording, Manifest, owners_of
 from recordkit.analytics.parquet import FILE_ROWS, Pile, days_of, write
+from recordkit.analytics.reading import Piece
 from recordkit.analytics.sources import Found, Source, find, open_found
-from recordkit.analytics.tables import Piece, Table, table_of
+from recordkit.analytics.tables import Table, table_of
 from recordkit.clock import Clock, SystemClock
 from recordkit.container import State
 from recordkit.container.files import Files, OsFiles

@@ -11,7 +11,7 @@ text that is not UTF-8                         looked for before
 a field of another type, twice, or too large   the reader refuses
 an unknown field, one that holds JSON          a column that is not `_ASKED`
 null, which reads as absence                   a column with gaps, and a null in the lines
-times in unusual form                          `_times`
+times in unusual form                          `recordkit.analytics.moments`
 =============================================  ==========================================
 """
 
@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from recordkit.analytics.layouts import Columns
+from recordkit.analytics.moments import fraction_digits, moments_of
 from recordkit.analytics.rows import BY_FIELD
 from recordkit.analytics.schema import TIME_DIGITS, ColumnType
 from recordkit.events.codec import is_utf8
@@ -36,8 +37,6 @@ _ASKED: Final[Mapping[str, ColumnType]] = {
 
 _ALWAYS: Final = ("ei", "time", "uid")
 _NULL: Final = re.compile(rb":\s*null")
-_EARLIEST, _LATEST = "1678", "2262"  # years that 64-bit nanoseconds hold whole
-_SECONDS: Final = len("2026-07-20T20:00:00Z")
 
 
 class Reader:
@@ -111,7 +110,6 @@ def _times(columns: Columns) -> Columns | None:
     """
     Return *columns* with times in place of their texts; None if a text would not come back the same.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     own = columns.get("time")
@@ -124,17 +122,11 @@ def _times(columns: Columns) -> Columns | None:
         if same.null_count > columns[name].null_count or pc.all(same).as_py() is False:
             return None
     for name in ("time", *names):
-        moments = _moments(columns[name])
+        moments = moments_of(columns[name])
         if moments is None:
             return None
         columns[name] = moments
-    digits = pc.subtract(lengths, _SECONDS + 1)
-    bounds = pc.min_max(digits).as_py()
-    if bounds["min"] == 0:  # a point without digits
-        return None
-    if bounds["min"] < 0:
-        digits = pc.max_element_wise(digits, pa.scalar(0, digits.type), skip_nulls=False)
-    columns[TIME_DIGITS] = digits.cast(pa.int8())
+    columns[TIME_DIGITS] = fraction_digits(own)
     return columns
 
 
@@ -145,28 +137,3 @@ def _times_of(columns: Iterable[str]) -> list[str]:
 _TIME_COLUMNS: Final = frozenset(
     column.name for column in BY_FIELD.values() if column.type is ColumnType.TIME
 )  # fmt: skip
-
-
-def _moments(texts: "pa.Array") -> "pa.Array | None":
-    """
-    Return the times of *texts*; None if one is not ``YYYY-MM-DDTHH:MM:SS[.digits]Z`` in years that fit.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    bounds = pc.min_max(texts).as_py()
-    if bounds["min"] < _EARLIEST or bounds["max"] >= _LATEST:
-        return None
-    bytes_of = texts.view(pa.binary())
-    marks = (
-        pc.ends_with(texts, "Z"),
-        pc.equal(pc.binary_slice(bytes_of, 10, 11), b"T"),
-        pc.equal(pc.binary_slice(bytes_of, 16, 17), b":"),
-        pc.is_in(pc.binary_slice(bytes_of, 19, 20), pa.array([b".", b"Z"])),
-    )
-    if not all(pc.all(mark).as_py() for mark in marks):
-        return None
-    try:
-        return texts.cast(pa.timestamp("ns", "UTC"))
-    except pa.ArrowInvalid:
-        return None

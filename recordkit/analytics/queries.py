@@ -1,34 +1,33 @@
 """
-The table `queries`: from the events of a recording to one row a statement, with its result.
+The table `queries`: from blocks of events to one row a statement, with its result.
 
-Events go by once. A row is made when its statement comes and filled when its result comes, so the last rows are held
-back until then (`pairing` bounds how many). Columns are made of a whole batch at a time (`query_arrays`).
+A block's rows are walked over once (`recordkit.analytics.statement_rows`), which tells which of them are statements;
+columns are made of all of them at a time (`query_arrays`). A statement whose result may still come is held back, and
+those behind it, within bounds.
 
 Every event whose kind has the role QUERY gives exactly one row, whatever else it says.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from recordkit.analytics.pairing import Pairing
-from recordkit.analytics.query_arrays import Rows, query_batch
-from recordkit.analytics.query_columns import SESSION_FIELDS
-from recordkit.analytics.query_lines import Fields, Run, runs_of
-from recordkit.analytics.statements import PLAIN, Statements
+from recordkit.analytics.blocks import Block
+from recordkit.analytics.query_arrays import query_batch, result_columns, statement_columns
+from recordkit.analytics.reading import Piece, event_blocks
+from recordkit.analytics.statement_rows import EventColumns, Session, Walk
 from recordkit.container import Recording
 from recordkit.errors import FormatError
+from recordkit.limits import MIB
 from recordkit.sql.derivation import Deriver
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH_ROWS: Final = 8192
-"""Events wait as dicts for their batch, and the garbage collector looks at them again and again: 8192 rows took 5 µs
-an event where 65 536 took 6.5."""
+BATCH_ROWS: Final = 64 * 1024
 _MAX_HELD: Final = 16_384
-"""Rows beyond a batch that wait for the result of one before them."""
-_PROTOCOL: Final = SESSION_FIELDS.index("db_protocol")
+"""Rows that wait for the result of one before them."""
+_MAX_HELD_BYTES: Final = 64 * MIB
 
 _memories = threading.local()
 
@@ -48,23 +47,47 @@ def query_batches(
 
     Args:
         recording: Read from its beginning to its end.
-        batch_rows: Also a bound of memory: about two kilobytes a row, with the texts.
+        batch_rows: Rows of a batch, at most.
         deriver: What remembers texts from recording to recording; default: one a thread.
         fault: Is told of sound lines that are no events, which then count as a gap. None: they raise, unless the
             recording is read in salvage mode.
+    """
+
+    def told(_number: int, error: FormatError) -> None:
+        error.path = recording.path
+        if fault is not None:
+            fault(error)
+        elif recording.mode != "salvage":
+            raise error
+
+    blocks = event_blocks([Piece(0, recording)], told)
+    yield from (block.batch for block in query_blocks(blocks, deriver=deriver, batch_rows=batch_rows))
+
+
+def query_blocks(
+    blocks: Iterable[Block], *, deriver: Deriver | None = None, batch_rows: int = BATCH_ROWS
+) -> Iterator[Block]:
+    """
+    Yield the statements in *blocks* of events, each of which has its recordings' rows behind each other.
+
+    Args:
+        blocks: Of whole recordings.
+        deriver: As in `query_batches`.
+        batch_rows: Likewise.
     """
     if deriver is None:
         deriver = getattr(_memories, "deriver", None)
         if deriver is None:
             deriver = _memories.deriver = Deriver()
     rows = QueryRows(deriver, batch_rows=batch_rows)
-    yield from rows.batches(runs_of(recording, fault))
+    for block in blocks:
+        yield from rows.add(block)
     yield from rows.rest()
 
 
 class QueryRows:
     """
-    Collects the statements of one session.
+    Collects statements, recording after recording.
 
     Args:
         deriver: Remembers what was derived.
@@ -74,118 +97,97 @@ class QueryRows:
     def __init__(self, deriver: Deriver, *, batch_rows: int = BATCH_ROWS) -> None:
         if batch_rows < 1:
             raise ValueError(f"batch_rows: expected a positive number, found {batch_rows}")
-        self._derive = deriver.derive
+        self._deriver = deriver
         self._batch_rows = batch_rows
-        self._statements = Statements()
-        self._pairing = Pairing()
-        self._rows = Rows()
-        self._first = 0  # number of the row at the lists' beginning, from the session's first
-        self._ei = -1
-        self._sessions: dict[Fields, int] = {}
-        self._fields: Fields = ()
-        self._session = -1
-        self._protocol: str | None = None
+        self._recording: int | None = None
+        self._session = Session()
+        self._held: list[tuple[pa.RecordBatch, pa.Array]] = []  # statements, and whose they are
+        self._numbers: list[int | None] = []  # of their results
+        self._results: pa.Table | None = None
+        self._first = 0  # number of the first statement held, since the beginning
 
-    def batches(self, runs: Iterable[Run]) -> Iterator["pa.RecordBatch"]:
+    @property
+    def held(self) -> int:
         """
-        Take events and yield the batches that are full.
+        Statements that are not yet given out.
         """
-        kinds = self._statements.kinds
-        ready = self._batch_rows
-        pairing, derive = self._pairing, self._derive
-        # the lists stay the same: `Rows.take` empties them
-        rows = self._rows
-        add_event, add_result, add_session = rows.events.append, rows.results.append, rows.sessions.append
-        add_statement, add_derived = rows.statements.append, rows.derived.append
-        last = self._ei
-        for fields, run, broken in runs:
-            if broken:
-                self._gap()
-            if fields is not None and fields != self._fields:
-                self._change(fields)
-            for event in run:
-                kind = event.get("event")
-                ei = event.get("ei")
-                if type(ei) is int:
-                    if ei > last + 1:
-                        self._gap()
-                    last = self._ei = ei
-                if kind == "db.session.result":
-                    row = pairing.result()
-                    if row is not None:
-                        rows.results[row - self._first] = event
-                    continue
-                make = kinds.get(kind) if type(kind) is str else None
-                if make is None:
-                    if kind == "recordkit.gap":
-                        self._gap()
-                    elif kind == "db.session.start":
-                        pairing.start()
-                    continue
-                if fields is None:
-                    own = tuple(map(event.get, SESSION_FIELDS))
-                    if own != self._fields:
-                        self._change(own)
-                statement = make(event)
-                if statement is None:
-                    continue
-                if statement is PLAIN:
-                    text, failed = event["db_query"], None
-                else:
-                    text, failed = statement.text or "", statement.failed
-                if failed is None:
-                    pairing.statement(self._first + len(rows.events))
-                    add_result(None)
-                else:
-                    add_result({"success": not failed, "error": event.get("error"), "message": event.get("message")})
-                add_event(event)
-                add_session(self._session)
-                add_statement(statement)
-                add_derived(derive(text, self._protocol))
-                if len(rows.events) >= ready:
-                    yield from self._full()
+        return len(self._numbers)
 
-    def rest(self) -> Iterator["pa.RecordBatch"]:
+    def add(self, block: Block) -> Iterator[Block]:
         """
-        Yield the rows that are left: the session is over.
+        Take events and yield the statements whose results are known, or not to be expected any more.
         """
-        self._pairing.start()
-        while self._rows.events:
-            yield self._take(min(self._batch_rows, len(self._rows.events)))
+        columns = EventColumns(block.batch)
+        kept = 0 if self._results is None else len(self._results)
+        walk = Walk(columns, self._numbers, kept)
+        for recording, begin, end in _runs(block.recordings):
+            if recording != self._recording:
+                self._recording, self._session = recording, Session()
+            broken = [row for row, owner in block.broken if owner == recording and begin <= row <= end]
+            self._session.walk(walk, columns, begin, end, first=self._first, broken=broken)
+        self._session.leave(columns)
+        if walk.rows:
+            import pyarrow as pa
 
-    def _gap(self) -> None:
-        self._statements.gap()
-        self._pairing.gap()
+            owners = block.recordings.take(pa.array(walk.rows, pa.int64()))
+            self._held.append((statement_columns(columns, walk, self._deriver), owners))
+        if self._numbers:
+            self._results = result_columns(columns, walk, self._results)
+            yield from self._settled()
 
-    def _change(self, fields: tuple[Any, ...]) -> None:
+    def rest(self) -> Iterator[Block]:
         """
-        Take over the session's fields that change with this event.
+        Yield the statements that are left: the last session is over.
         """
-        known: Fields = fields
-        if any(type(value) is not str and value is not None for value in fields):
-            known = tuple(value if type(value) is str else None for value in fields)
-        if len(self._sessions) > self._batch_rows and known not in self._sessions:
-            known = tuple(None for _ in known)  # more than rows: never in good faith
-        self._session = self._sessions.setdefault(known, len(self._sessions))
-        self._fields = known
-        self._protocol = self._statements.protocol = known[_PROTOCOL]
+        self._session.pairing.start()
+        yield from self._settled()
 
-    def _full(self) -> Iterator["pa.RecordBatch"]:
+    def _settled(self) -> Iterator[Block]:
         """
-        Yield batches as long as enough rows wait for nothing.
+        Yield the statements before the first one that waits.
         """
-        waiting = self._pairing.waiting
-        while True:
-            count = len(self._rows.events)
-            settled = waiting[0] - self._first if waiting else count
-            if settled >= self._batch_rows:
-                yield self._take(self._batch_rows)
-            elif count - settled > _MAX_HELD:
-                self._pairing.give_up()
+        pairing = self._session.pairing
+        held = len(self._numbers)
+        many = sum(batch.nbytes for batch, _ in self._held) > _MAX_HELD_BYTES
+        while pairing.waiting and (many or held - (pairing.waiting[0] - self._first) > _MAX_HELD):
+            pairing.give_up()
+        count = pairing.waiting[0] - self._first if pairing.waiting else held
+        while count and self._results is not None:
+            batch, owners = self._held[0]
+            rows = min(count, len(owners), self._batch_rows)
+            done = query_batch(batch.slice(0, rows), self._results, self._numbers[:rows])
+            if rows == len(owners):
+                del self._held[0]
             else:
-                return
+                self._held[0] = batch.slice(rows), owners.slice(rows)
+            del self._numbers[:rows]
+            self._first += rows
+            count -= rows
+            yield Block(done, owners.slice(0, rows), done.nbytes)
+        self._keep_results()
 
-    def _take(self, count: int) -> "pa.RecordBatch":
-        batch = query_batch(self._rows.take(count), list(self._sessions))
-        self._first += count
-        return batch
+    def _keep_results(self) -> None:
+        """
+        Keep the results of the statements that are held, and no others.
+        """
+        if self._results is None:
+            return
+        import pyarrow as pa
+
+        wanted = [number for number in self._numbers if number is not None]
+        self._results = self._results.take(pa.array(wanted, pa.int64())).combine_chunks()
+        places = iter(range(len(wanted)))
+        self._numbers[:] = [None if number is None else next(places) for number in self._numbers]
+
+
+def _runs(recordings: "pa.Int32Array") -> list[tuple[int, int, int]]:
+    """
+    Return runs of rows of one recording: it, the first row, the row behind the last.
+    """
+    import pyarrow.compute as pc
+
+    if not len(recordings):
+        return []
+    runs = pc.run_end_encode(recordings)
+    ends = runs.run_ends.to_pylist()
+    return list(zip(runs.values.to_pylist(), [0, *ends[:-1]], ends, strict=True))

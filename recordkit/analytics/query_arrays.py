@@ -1,166 +1,204 @@
 """
-Columns of the table `queries`, made of a batch of rows at a time.
+Columns of the table `queries`: what a block's statements are, and what came of them.
 
-Arrow picks the fields out of the events itself, which costs a quarter of doing so one by one. Where a field has
-another type than the audit log's, the batch is made again of what has the right one.
+Everything is taken out of the block's columns by number; only what statements were made of by `Statements` is text of
+Python's. Both halves are made apart, since a result may come blocks later.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from recordkit.analytics.query_columns import QUERIES, SESSION_FIELDS
 from recordkit.analytics.schema import arrow_schema
-from recordkit.analytics.statements import PLAIN, Statement
+from recordkit.analytics.statement_rows import EventColumns, Walk
+from recordkit.analytics.statement_texts import derived
+from recordkit.analytics.statements import Statement
 from recordkit.events import Event
 from recordkit.events.place import time_of
-from recordkit.sql.derivation import Derived
+from recordkit.sql.derivation import Deriver
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _INT_MIN: Final = -(2**63)
 _INT_MAX: Final = 2**63 - 1
-_SHORTEST_TIME: Final = 20
-"""Characters of a time to the second with its Z; Arrow also reads shorter ones, which are none to us."""
 _SQLSTATE: Final = re.compile(
     r"\(SQLSTATE ([0-9A-Z]{5})\)|^(?:ERROR )?\d+ \(([0-9A-Z]{5})\)|SQLSTATE\[?[:= ]*([0-9A-Z]{5})\b"
 )
-_OF_STATEMENT: Final = {"time": str, "ei": int, "uid": str, "event": str, "db_query": str}
-_OF_RESULT: Final = {
-    "ei": int, "time": str, "success": bool, "error": str, "message": str, "affected_records": int, "sqlstate": str,
+_RESULT_TYPES: Final[Mapping[str, type]] = {
+    "ei": int, "success": bool, "error": str, "message": str, "affected_records": int, "sqlstate": str,
 }  # fmt: skip
 
 
-@dataclass(slots=True)
-class Rows:
+def statement_columns(columns: EventColumns, walk: Walk, deriver: Deriver) -> "pa.RecordBatch":
     """
-    Rows of the table before they are columns; all lists have the same length.
-
-    Attributes:
-        events: Each statement's event.
-        results: Its result's, or what its own event says of that; None without.
-        sessions: Which of the session's fields belong to it, by number.
-        statements: What was run; `PLAIN` where that is the event's ``db_query``.
-        derived: What its text tells.
-    """
-
-    events: list[Event] = field(default_factory=list)
-    results: list[Event | None] = field(default_factory=list)
-    sessions: list[int] = field(default_factory=list)
-    statements: list[Statement] = field(default_factory=list)
-    derived: list[Derived] = field(default_factory=list)
-
-    def take(self, count: int) -> Self:
-        """
-        Take the first *count* rows out, and return them.
-        """
-        taken = {}
-        for one in fields(self):
-            column = getattr(self, one.name)
-            taken[one.name] = column[:count]
-            del column[:count]
-        return type(self)(**taken)
-
-
-def query_batch(rows: Rows, sessions: list[tuple[str | None, ...]]) -> "pa.RecordBatch":
-    """
-    Return the columns of *rows*; *sessions* are the values of `SESSION_FIELDS` by number.
+    Return what is known of each statement without its result.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    statement, result = _picked(rows.events, _OF_STATEMENT), _picked(rows.results, _OF_RESULT)
-    starts, ends = _times(statement["time"]), _times(result["time"])
-    session = pa.array(rows.sessions, pa.int32())
-    ids = list(map(id, rows.derived))
-    by_id = dict(zip(ids, rows.derived, strict=True))
-    places = {one: place for place, one in enumerate(by_id)}
-    which = pa.array(map(places.__getitem__, ids), pa.int32(), size=len(ids))
-    kept = list(by_id.values())
-    columns = {
-        "time": starts,
-        "ei": statement["ei"],
-        "result_ei": result["ei"],
-        "uid": statement["uid"],
-        "event": statement["event"].dictionary_encode(),
-        **{name: _encoded(session, [one[at] for one in sessions]) for at, name in enumerate(SESSION_FIELDS)},
-        **_statements(rows, statement["db_query"]),
-        "success": result["success"],
-        "error": result["error"],
-        "message": result["message"],
-        "sqlstate": _sqlstates(result["sqlstate"], result["error"]),
-        "affected_records": result["affected_records"],
-        "duration_ns": pc.subtract(ends.cast(pa.int64()), starts.cast(pa.int64())),
+    rows = pa.array(walk.rows, pa.int64())
+    schema = arrow_schema(QUERIES, documented=False)
+
+    def taken(name: str) -> "pa.Array":
+        values = columns.column(name)
+        return pa.nulls(len(rows), schema.field(name).type) if values is None else values.take(rows)
+
+    found = {name: taken(name) for name in ("time", "ei", "uid", "event", *SESSION_FIELDS)}
+    found |= _of_statements(columns, walk)
+    which, kept = derived(found["statement"], found["db_protocol"], deriver)
+    found |= {
         "statement_class": _encoded(which, [str(one.statement_class) for one in kept]),
         "fingerprint": _encoded(which, [one.fingerprint for one in kept]),
         "fingerprint_hash": pa.array([one.fingerprint_hash for one in kept], pa.int64()).take(which),
         "tables": _lists([None if one.tables is None else one.tables.touched for one in kept]).take(which),
         "tables_written": _lists([None if one.tables is None else one.tables.written for one in kept]).take(which),
     }
-    schema = arrow_schema(QUERIES)
-    return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+    return pa.RecordBatch.from_pydict(found)
 
 
-def _statements(rows: Rows, texts: "pa.Array") -> "dict[str, pa.Array]":
+def _of_statements(columns: EventColumns, walk: Walk) -> "dict[str, pa.Array]":
     """
-    Return the columns of what was run; *texts* are those of plain queries.
-    """
-    import pyarrow as pa
-
-    count, statements = len(rows.statements), rows.statements
-    if any(one is not PLAIN for one in statements):
-        pairs = zip(statements, rows.events, strict=True)
-        texts = pa.array([event["db_query"] if one is PLAIN else one.text for one, event in pairs], pa.string())
-        parameters = pa.array([one.parameters for one in statements], pa.list_(pa.string()))
-        names = pa.array([one.prepared_name for one in statements], pa.string())
-        resolved = pa.array([one.resolved for one in statements], pa.bool_())
-    else:
-        parameters, names = pa.nulls(count, pa.list_(pa.string())), pa.nulls(count, pa.string())
-        resolved = pa.repeat(pa.scalar(value=True), count)
-    return {"statement": texts, "parameters": parameters, "prepared_name": names, "resolved": resolved}
-
-
-def _picked(events: list[Any], wanted: Mapping[str, type]) -> "dict[str, pa.Array]":
-    """
-    Return the fields *wanted* of *events*; null for what is missing or of another type. Fractions are cut.
-    """
-    import pyarrow as pa
-
-    types = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
-    kind = pa.struct([(name, types[one]) for name, one in wanted.items()])
-    try:
-        found = pa.array(events, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        found = pa.array([None if event is None else _sound(event, wanted) for event in events], kind)
-    return dict(zip(wanted, found.flatten(), strict=True))
-
-
-def _sound(event: Event, wanted: Mapping[str, type]) -> Event:
-    values = {name: event.get(name) for name in wanted}
-    return {
-        name: value
-        for name, value in values.items()
-        if type(value) is wanted[name] and (type(value) is not int or _INT_MIN <= value <= _INT_MAX)
-    }
-
-
-def _times(texts: "pa.Array") -> "pa.Array":
-    """
-    Return times of the audit log as nanoseconds; null for what is none, or outside the years of 64 bits.
+    Return the columns of what was run.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = pa.timestamp("ns", "UTC")
-    plain = pc.and_(pc.ends_with(texts, "Z"), pc.greater_equal(pc.binary_length(texts), _SHORTEST_TIME))
-    if pc.all(plain, min_count=0).as_py():
-        try:
-            return texts.cast(kind)
-        except pa.ArrowInvalid:
-            pass
-    return pa.array([time_of({"time": text}) for text in texts.to_pylist()], pa.int64()).cast(kind)
+    count, rows = columns.count, walk.rows
+    plain, given = columns.column("db_query"), columns.column("db_query_parameters")
+    texts: list[str | None] = []
+    lists: list[list[str | None]] = []
+    text_at: list[int] = rows
+    parameters_at: list[int | None] = list(rows)
+    if walk.unusual:
+        text_at = rows.copy()
+        for place, statement in walk.unusual.items():
+            text_at[place] = count + len(texts)
+            texts.append(statement.text)
+            parameters_at[place] = _parameters_at(statement, count, lists)
+    kinds = pa.string(), pa.list_(pa.string())
+    found = {"statement": _picked_from([plain], pa.array(texts, kinds[0]), count, text_at)}
+    bound = columns.column("parameters") if walk.unusual else None
+    parameters = _picked_from([given, bound], pa.array(lists, kinds[1]), count, parameters_at)
+    empty = pc.equal(pc.list_value_length(parameters), pa.scalar(0, pa.int32()))
+    if empty.true_count:
+        parameters = parameters.take(pc.if_else(empty, None, pa.array(range(len(rows)), pa.int64())))
+    names: list[str | None] = [None] * len(rows)
+    resolved = [True] * len(rows)
+    for place, statement in walk.unusual.items():
+        names[place], resolved[place] = statement.prepared_name, statement.resolved
+    return {
+        **found,
+        "parameters": parameters,
+        "prepared_name": pa.array(names, pa.string()),
+        "resolved": pa.array(resolved, pa.bool_()),
+    }
+
+
+def _parameters_at(statement: Statement, count: int, lists: list[list[str | None]]) -> int | None:
+    parameters = statement.parameters
+    if parameters is None:
+        return None
+    if isinstance(parameters, int):
+        return count + parameters
+    lists.append(parameters)
+    return 2 * count + len(lists) - 1
+
+
+def _picked_from(
+    columns: "Sequence[pa.Array | None]", last: "pa.Array", count: int, places: Sequence[int | None]
+) -> "pa.Array":
+    """
+    Return the values at *places* in *columns*, of *count* values each, and *last*, behind each other; None is nulls.
+    """
+    import pyarrow as pa
+
+    index = pa.array(places, pa.int64())
+    used = [values for values in columns if values is not None]
+    if not used and not len(last):
+        return pa.nulls(len(places), last.type)
+    if columns[0] is not None and len(used) == 1 and not len(last):
+        return columns[0].take(index)
+    arrays = [pa.nulls(count, last.type) if values is None else values for values in columns]
+    return pa.concat_arrays([*arrays, last]).take(index)
+
+
+def result_columns(columns: EventColumns, walk: Walk, kept: "pa.Table | None") -> "pa.Table":
+    """
+    Return all that results may be taken from, by the numbers of `recordkit.analytics.statement_rows`.
+    """
+    import pyarrow as pa
+
+    count = columns.count
+    schema = _result_schema()
+
+    def part(**given: "pa.Array") -> "pa.Table":
+        arrays = [given.get(field.name) for field in schema]
+        return pa.Table.from_arrays(
+            [pa.nulls(count, field.type) if values is None else values
+             for field, values in zip(schema, arrays, strict=True)], schema=schema,
+        )  # fmt: skip
+
+    found = {field.name: values for field in schema if (values := columns.column(field.name)) is not None}
+    parts = [] if kept is None else [kept]
+    parts.append(part(**found))
+    if walk.failures or walk.own_results:
+        told = {name: found[name] for name in ("error", "message") if name in found}
+        parts.append(part(success=pa.repeat(pa.scalar(value=False), count), **told))
+    if walk.own_results:
+        parts.append(_own(walk.own_results, schema))
+    return pa.concat_tables(parts)
+
+
+def query_batch(statements: "pa.RecordBatch", results: "pa.Table", numbers: Sequence[int | None]) -> "pa.RecordBatch":
+    """
+    Return the rows of *statements*, each with its result, by number; None has none.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    result = results.take(pa.array(numbers, pa.int64())).combine_chunks()
+    of_result = {name: result[name].combine_chunks() for name in result.column_names}
+    found = dict(zip(statements.schema.names, statements.columns, strict=True))
+    ends, starts = of_result.pop("time"), found["time"]
+    found |= of_result | {
+        "result_ei": of_result["ei"],
+        "ei": found["ei"],
+        "sqlstate": _sqlstates(of_result["sqlstate"], of_result["error"]),
+        "duration_ns": pc.subtract(ends.cast(pa.int64()), starts.cast(pa.int64())),
+    }
+    schema = arrow_schema(QUERIES)
+    return pa.record_batch([found[name] for name in schema.names], schema=schema)
+
+
+def _result_schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    types = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
+    fields = [(name, types[kind]) for name, kind in _RESULT_TYPES.items()]
+    return pa.schema([("time", pa.timestamp("ns", "UTC")), *fields])
+
+
+def _own(events: Sequence[Event], schema: "pa.Schema") -> "pa.Table":
+    """
+    Return results that stand in no column.
+    """
+    import pyarrow as pa
+
+    values: dict[str, list[Any]] = {"time": [time_of(event) for event in events]}
+    values |= {name: [_of_type(event.get(name), kind) for event in events] for name, kind in _RESULT_TYPES.items()}
+    return pa.table({name: pa.array(column, schema.field(name).type) for name, column in values.items()})
+
+
+def _of_type(value: Any, kind: type) -> Any:
+    """
+    Return *value* if it is of this type, a fraction cut where a whole number is wanted, else None.
+    """
+    if kind is int and type(value) is float:
+        value = int(value)
+    if type(value) is int and not _INT_MIN <= value <= _INT_MAX:
+        return None
+    return value if type(value) is kind else None
 
 
 def _sqlstates(given: "pa.Array", errors: "pa.Array") -> "pa.DictionaryArray":

@@ -86,8 +86,16 @@ def event_of(row: Mapping[str, Any]) -> Event:
                 event[column.source] = value
     rest = row.get(REST)
     if rest is not None:
-        event |= orjson.loads(rest)
+        event |= rest_fields(rest)
     return event
+
+
+def rest_fields(rest: str) -> Event:
+    """
+    Return what a value of the column `rest` says.
+    """
+    fields: Event = orjson.loads(rest)
+    return fields
 
 
 def to_events(table: "pa.RecordBatch | pa.Table") -> Iterator[Event]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from recordkit.analytics.reading import Piece
 from recordkit.analytics.sources import Found, Source, find, open_found
-from recordkit.analytics.tables import Piece, table_of
+from recordkit.analytics.tables import table_of
 from recordkit.container import Mode, State
 from recordkit.container.layout import ChunkEntry
 from recordkit.errors import FormatError

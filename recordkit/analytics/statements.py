@@ -17,6 +17,9 @@ from recordkit.analytics.prepared import Prepared
 from recordkit.events import Event
 from recordkit.sql.names import quoted_name
 
+Parameters = list[str | None] | int | None
+"""Of a statement; None if it has none; a number is the row where they are in the block of events at hand."""
+
 
 class Statement(NamedTuple):
     """
@@ -24,21 +27,27 @@ class Statement(NamedTuple):
 
     Attributes:
         text: None if it is not known.
-        parameters: None if it has none.
+        parameters: See `Parameters`.
         prepared_name: Of a prepared statement; else None.
         resolved: False if the text is not known or in doubt.
         failed: Whether its own event tells how it went: True or False; None if a result does.
     """
 
     text: str | None
-    parameters: list[str | None] | None = None
+    parameters: Parameters = None
     prepared_name: str | None = None
     resolved: bool = True
     failed: bool | None = None
 
 
+MAX_PORTALS: Final = 10_000
+"""Of one session; nobody has so many open."""
+
 PLAIN: Final = Statement(None)
 """Stands for a query that is what ``db_query`` of its event says, without anything else; most are."""
+
+
+_UNKNOWN: Final = Statement(None, resolved=False)
 
 
 class Statements:
@@ -48,7 +57,7 @@ class Statements:
 
     def __init__(self) -> None:
         self._prepared = Prepared()
-        self._portals: dict[str, tuple[str, str | None, bool, list[str | None] | None]] = {}
+        self._portals: dict[str, Statement] = {}
         self._count = 0  # of statements that MySQL has numbered
         self._counts = True  # whether that is sure
         self.protocol: str | None = None
@@ -101,22 +110,47 @@ class Statements:
             self._count += 1  # it takes a number, too
         return Statement(text, texts_of(parameters), None, True, failed)
 
+    def parse(self, name: str, text: Any) -> None:
+        """
+        PostgreSQL's statement *name* was prepared.
+        """
+        self._prepared.put(name, text)
+
+    def bind(self, portal: str, name: str, parameters: Parameters) -> None:
+        """
+        PostgreSQL's *portal* was made of the statement *name*.
+        """
+        text, sure = self._prepared.get(name)
+        if len(self._portals) >= MAX_PORTALS:
+            self._portals.clear()
+        self._portals[portal] = Statement(text, parameters, name, sure)
+
+    def execute(self, portal: str) -> Statement:
+        """
+        Return what is executed with PostgreSQL's *portal*.
+        """
+        return self._portals.get(portal) or _UNKNOWN
+
+    def leave(self, parameters_at: Callable[[list[int]], list[list[str | None]]]) -> None:
+        """
+        The block of events is left: get what bound portals have in it.
+
+        Args:
+            parameters_at: Gives the parameters in some of its rows.
+        """
+        held = {portal: bound.parameters for portal, bound in self._portals.items() if type(bound.parameters) is int}
+        for portal, parameters in zip(held, parameters_at(list(held.values())), strict=True):
+            self._portals[portal] = self._portals[portal]._replace(parameters=parameters)
+
     def _parse(self, event: Event) -> None:
-        self._prepared.put(text_of(event.get("statement_name")), event.get("query"))
+        self.parse(text_of(event.get("statement_name")), event.get("query"))
 
     def _bind(self, event: Event) -> None:
-        name = text_of(event.get("statement_name"))
-        text, sure = self._prepared.get(name)
-        if len(self._portals) >= 10_000:
-            self._portals.clear()
-        self._portals[text_of(event.get("portal_name"))] = name, text, sure, texts_of(event.get("parameters"))
+        parameters = texts_of(event.get("parameters"))
+        self.bind(text_of(event.get("portal_name")), text_of(event.get("statement_name")), parameters)
 
     def _execute(self, event: Event) -> Statement:
-        bound = self._portals.get(text_of(event.get("portal_name")))
-        if bound is None:
-            return Statement(None, resolved=False)
-        name, text, sure, parameters = bound
-        return Statement(text, parameters, name, sure)
+        return self.execute(text_of(event.get("portal_name")))
 
     def _function(self, event: Event) -> Statement:
         return Statement(f"FUNCTION {text_of(event.get('function_oid'))}", texts_of(event.get("function_args")))
@@ -305,3 +339,12 @@ def _spanner_call(event: Event) -> Statement:
 
 
 STATEMENT_KINDS: Final = frozenset(Statements().kinds)
+
+STATEMENT_FIELDS: Final = (
+    "event", "db_protocol", "db_query", "db_query_parameters", "success", "error", "message", "code",
+    "statement_name", "portal_name", "query", "parameters", "function_oid", "function_args",
+    "statement_id", "schema_name", "process_id", "subcommand", "proc_name",
+    "keyspace", "query_id", "batch_type", "children",
+    "path", "raw_query", "method", "body", "target", "status_code", "procedure", "args",
+)  # fmt: skip
+"""Fields that these kinds are read for."""

@@ -1,22 +1,18 @@
 """
 The tables there are, and how each is read from recordings.
 
-A table is an entry of `TABLES`: its columns, and a function from recordings to blocks of rows. Recordings
-come numbered, so that every row can be traced to the one that it is of.
+A table is an entry of `TABLES`: its columns, and a function from recordings to blocks of rows.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
-from recordkit.analytics.blocks import Block, EventBlocks
-from recordkit.analytics.queries import query_batches  # here: imported later, it would take the place of `queries()`
+from recordkit.analytics.blocks import Block
+from recordkit.analytics.queries import query_blocks  # here: imported later, it would take the place of `queries()`
 from recordkit.analytics.query_columns import QUERIES
+from recordkit.analytics.reading import Fault, Piece, event_blocks
 from recordkit.analytics.schema import EVENTS, Column, arrow_schema, markdown
-from recordkit.container import Recording
-from recordkit.container.layout import MARK_END, ChunkEntry
-from recordkit.errors import FormatError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,32 +20,12 @@ if TYPE_CHECKING:
 TableName = Literal["events", "queries"]
 """Names of the tables."""
 
-Fault = Callable[[int, FormatError], None]
-"""What is told of damage, with the number of the recording; it may raise."""
-
 _HEADING: Final = """\
 # The tables of the export
 
 Made from the schema (`schema.py`, `query_columns.py`); a test holds them together. Times are UTC, in nanoseconds.
 *text that repeats* is text, encoded by a dictionary in Arrow and Parquet; *JSON* is text that holds JSON.
 """
-
-
-class Piece(NamedTuple):
-    """
-    A recording, or a run of its chunks.
-
-    Attributes:
-        number: For `Block.recordings`.
-        recording: Opened; it is closed by who opened it, after the next one was asked for.
-        after: The chunk before the run; None for the recording's beginning.
-        last: Sequence of the run's last chunk; None for the recording's end.
-    """
-
-    number: int
-    recording: Recording
-    after: ChunkEntry | None = None
-    last: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,32 +80,11 @@ def documentation() -> str:
     return "\n".join(parts)
 
 
-def _events(pieces: Iterable[Piece], fault: Fault) -> Iterator[Block]:
-    blocks = EventBlocks(fault)
-    for piece in pieces:
-        recording = piece.recording
-        for entry, raw in recording.follow(piece.after):
-            if piece.last is None or entry.sequence <= piece.last:
-                yield from blocks.add(raw, entry.events, ends=bool(entry.marks & MARK_END), recording=piece.number)
-            if piece.last is not None and entry.sequence >= piece.last:
-                break
-        for damage in recording.damage:
-            fault(piece.number, damage.error)
-    yield from blocks.flush()
-
-
 def _queries(pieces: Iterable[Piece], fault: Fault) -> Iterator[Block]:
-    import pyarrow as pa
-
-    for piece in pieces:
-        for batch in query_batches(piece.recording, fault=partial(fault, piece.number)):
-            numbers = pa.repeat(pa.scalar(piece.number, pa.int32()), batch.num_rows)
-            yield Block(batch, numbers, batch.nbytes)
-        for damage in piece.recording.damage:
-            fault(piece.number, damage.error)
+    yield from query_blocks(event_blocks(pieces, fault))
 
 
 TABLES: Final[Mapping[str, Table]] = {
-    "events": Table(EVENTS, _events, divisible=True, meaning="one row an event"),
+    "events": Table(EVENTS, event_blocks, divisible=True, meaning="one row an event"),
     "queries": Table(QUERIES, _queries, divisible=False, meaning="one row a statement as the person meant it"),
 }

@@ -109,15 +109,17 @@ class Deriver:
         self.parsed = 0
         """How many statements were taken apart rather than remembered."""
 
+    def cuts(self, protocol: str | None) -> bool:
+        """
+        Tell whether all statements of *protocol* are SQL, so that one with the same `tokens.cut` tells the same.
+        """
+        return self._of(protocol).only_sql
+
     def derive(self, sql: str, protocol: str | None = None) -> Derived:
         """
         Return what *sql* tells; nothing raises.
         """
-        mine = self._protocols.get(protocol)
-        if mine is None:
-            if len(self._protocols) > 64:  # names that nobody has heard of: hostile events
-                self._protocols.clear()
-            mine = self._protocols[protocol] = _OfProtocol(protocol, self._limits)
+        mine = self._of(protocol)
         found = mine.by_text.newer.get(sql)
         if found is not None:
             return found
@@ -139,6 +141,14 @@ class Deriver:
             found = self._parse(sql, mine)
         mine.by_text.put(sql, found, size)
         return found
+
+    def _of(self, protocol: str | None) -> "_OfProtocol":
+        mine = self._protocols.get(protocol)
+        if mine is None:
+            if len(self._protocols) > 64:  # names that nobody has heard of: hostile events
+                self._protocols.clear()
+            mine = self._protocols[protocol] = _OfProtocol(protocol, self._limits)
+        return mine
 
     def _parse(self, sql: str, mine: "_OfProtocol") -> Derived:
         protocol = mine.protocol

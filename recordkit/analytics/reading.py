@@ -1,0 +1,50 @@
+"""
+Recordings to blocks of events.
+
+Recordings come numbered, so that every row can be traced to the one that it is of.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from recordkit.analytics.blocks import Block, EventBlocks
+from recordkit.container import Recording
+from recordkit.container.layout import MARK_END, ChunkEntry
+from recordkit.errors import FormatError
+
+Fault = Callable[[int, FormatError], None]
+"""What is told of damage, with the number of the recording; it may raise."""
+
+
+class Piece(NamedTuple):
+    """
+    A recording, or a run of its chunks.
+
+    Attributes:
+        number: For `Block.recordings`.
+        recording: Opened; it is closed by who opened it, after the next one was asked for.
+        after: The chunk before the run; None for the recording's beginning.
+        last: Sequence of the run's last chunk; None for the recording's end.
+    """
+
+    number: int
+    recording: Recording
+    after: ChunkEntry | None = None
+    last: int | None = None
+
+
+def event_blocks(pieces: Iterable[Piece], fault: Fault) -> Iterator[Block]:
+    """
+    Yield the rows of `events` of *pieces*, in their order.
+    """
+    blocks = EventBlocks(fault)
+    for piece in pieces:
+        recording = piece.recording
+        for entry, raw in recording.follow(piece.after):
+            if piece.last is None or entry.sequence <= piece.last:
+                yield from blocks.add(raw, entry.events, ends=bool(entry.marks & MARK_END), recording=piece.number)
+            if piece.last is not None and entry.sequence >= piece.last:
+                break
+        for damage in recording.damage:
+            fault(piece.number, damage.error)
+    yield from blocks.flush()
