@@ -274,7 +274,7 @@ def _texts(values: "pa.BinaryArray") -> "pa.StringArray":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    data = data_of(values)
+    data = _data_of(values)
     if b'"' in data:
         _demand(pc.invert(pc.match_substring(values, b'"')))
     escaped = _QUOTE in data or _BACKSLASH in data or b"\\" in data
@@ -284,7 +284,7 @@ def _texts(values: "pa.BinaryArray") -> "pa.StringArray":
         for escape, character in _ESCAPES.items():
             if escape in data:
                 values = pc.replace_substring(values, escape, character)
-        if b"\\" in data_of(values):
+        if b"\\" in _data_of(values):
             _demand(pc.invert(pc.match_substring(values, b"\\")))
         values = pc.replace_substring(pc.replace_substring(values, _QUOTE, b'"'), _BACKSLASH, b"\\")
     return values.view(pa.string())
@@ -296,7 +296,7 @@ def _lists(values: "pa.BinaryArray") -> "pa.ListArray":
 
     lists = pc.split_pattern(values, _SEPARATOR)
     items = lists.flatten()
-    if b'"' in data_of(items):
+    if b'"' in _data_of(items):
         _demand(pc.invert(pc.match_substring_regex(values, r'(^|[^,])"|"([^,]|$)')))
         raise Others
     try:
@@ -309,7 +309,7 @@ def _integers(values: "pa.BinaryArray") -> "pa.Int64Array":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    firsts = data_of(pc.binary_slice(values, 0, 1))
+    firsts = _data_of(pc.binary_slice(values, 0, 1))
     if len(firsts) < len(values) or b"0" in firsts or b"-" in firsts:
         _demand(pc.match_substring_regex(values, _INTEGER))
     try:
@@ -337,7 +337,7 @@ def _demand(fitting: "pa.BooleanArray") -> None:
         raise Others(fitting)
 
 
-def data_of(values: "pa.BinaryArray") -> bytes:
+def _data_of(values: "pa.BinaryArray") -> bytes:
     """
     Return the bytes of all *values* behind each other.
     """

@@ -29,57 +29,64 @@ class Pairing:
     Matches results to the rows of their statements.
     """
 
-    __slots__ = ("_doubt", "_given_up", "_max_waiting", "_seen_result", "waiting")
+    __slots__ = ("_answered", "_seen_result", "doubt", "sent", "waiting")
 
     def __init__(self, *, max_waiting: int = MAX_WAITING) -> None:
-        self.waiting: deque[int] = deque()
-        """Rows, oldest first."""
-        self._max_waiting = max_waiting
-        self._given_up = 0
-        self._doubt = False
+        self.waiting: deque[int] = deque(maxlen=max_waiting)
+        """Rows, oldest first; of too many the oldest are given up."""
+        self.sent = 0
+        """Statements that were ever in `waiting`."""
+        self.doubt = False
+        """Whether it is not known whose the next result is."""
+        self._answered = 0  # of them: those that have their results, and those whose results are nobody's
         self._seen_result = False
 
     def start(self) -> None:
         """
         A session begins: nothing can be on its way.
         """
-        self.waiting.clear()
-        self._given_up, self._doubt = 0, False
+        self._forget()
+        self.doubt = False
 
     def gap(self) -> None:
         """
         Events are missing here.
         """
+        self._forget()
+        self.doubt, self._seen_result = True, False
+
+    def _forget(self) -> None:
         self.waiting.clear()
-        self._given_up, self._doubt, self._seen_result = 0, True, False
+        self._answered = self.sent
 
     def statement(self, row: int) -> None:
         """
         The statement of *row* was sent and will have a result.
+
+        Without `doubt` this is no more than to add it to `waiting`, and one to `sent`.
         """
-        if self._doubt:
+        if self.doubt:
             if not self._seen_result:
                 return
-            self._doubt = False
+            self.doubt = False
         self.waiting.append(row)
-        if len(self.waiting) > self._max_waiting:
-            self.give_up()
+        self.sent += 1
 
     def give_up(self) -> None:
         """
         Wait no longer for the oldest.
         """
         self.waiting.popleft()
-        self._given_up += 1
 
     def result(self) -> int | None:
         """
         Return the row of the statement that a result belongs to; None if that is not known.
         """
-        if self._doubt:
+        if self.doubt:
             self._seen_result = True
             return None
-        if self._given_up:
-            self._given_up -= 1
+        if self.sent == self._answered:
             return None
-        return self.waiting.popleft() if self.waiting else None
+        self._answered += 1
+        given_up = self.sent - self._answered >= len(self.waiting)
+        return None if given_up else self.waiting.popleft()
