@@ -97,3 +97,46 @@ def test_a_missing_file_is_the_systems_error(tmp_path):
     """
     with pytest.raises(FileNotFoundError):
         FileSource(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 65536, 65537, 200_000])
+def test_a_settled_file_reads_the_same(tmp_path, size):
+    """
+    A file that is not written any more reads as any other, however large it is.
+    """
+    path = tmp_path / "file"
+    content = bytes(number % 251 for number in range(size))
+    path.write_bytes(content)
+    source = FileSource(path, settled=True)
+    assert source.size() == size
+    for offset in (0, 1, size - 5, size, size + 1, 2**63):
+        if offset >= 0:
+            assert source.read_at(offset, 10) == content[offset : offset + 10]
+    source.close()
+    for ask in (source.size, lambda: source.read_at(0, 1)):
+        with pytest.raises(ClosedError):
+            ask()
+
+
+def test_a_small_settled_file_is_read_once(path, monkeypatch):
+    """
+    All of it comes in one read; where the disk refuses, each place is asked for by itself.
+    """
+    pread, sizes = os.pread, []
+    monkeypatch.setattr(os, "pread", lambda fd, size, offset: sizes.append(size) or pread(fd, size, offset))
+    source = FileSource(path, settled=True)
+    assert [source.read_at(offset, 10) for offset in range(0, 100, 10)] == [
+        CONTENT[at : at + 10] for at in range(0, 100, 10)
+    ]
+    assert len(sizes) == 1
+
+    def refuse(fd, size, offset):
+        if size > 50:
+            raise OSError(5, "Input/output error")
+        return pread(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", refuse)
+    source = FileSource(path, settled=True)
+    assert source.read_at(20, 10) == CONTENT[20:30]
+    with pytest.raises(OSError, match="Input/output"):
+        source.read_at(0, 60)

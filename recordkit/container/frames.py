@@ -8,6 +8,7 @@ and the limits allow, and never with anything behind it.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 import zstandard
@@ -75,8 +76,9 @@ class Decompressor:
     Opens frames that a chunk header has announced. Not for several threads at once.
     """
 
-    def __init__(self) -> None:
-        self._zstd = zstandard.ZstdDecompressor()
+    @cached_property
+    def _zstd(self) -> zstandard.ZstdDecompressor:
+        return zstandard.ZstdDecompressor()  # takes as long as to decompress 50 KB; not all need it
 
     def raw(self, frame: bytes, *, raw_size: int, max_raw_size: int) -> bytes:
         """

@@ -6,7 +6,7 @@ index) and an open one's (added up from its chunks) are made by the same code.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -85,7 +85,7 @@ class Summary:
         """
         Return the summary as JSON types, field by field.
         """
-        return asdict(self) | {"state": self.state.value}
+        return {name: getattr(self, name) for name in _FIELDS} | {"state": self.state.value}
 
 
 _FIELDS: Final = {field.name: str(getattr(field.type, "__name__", field.type)) for field in fields(Summary)}
