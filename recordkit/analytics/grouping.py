@@ -97,11 +97,10 @@ def grouped(text: bytes, counts: Sequence[int]) -> tuple[list[Group], list[tuple
         if len(left.places) < FEW or len(aside) > _IN_VAIN:
             break
         columns, mask = _taken(left, prefixes)
-        chosen = left if mask is None else left.where(mask)
         if columns is None:
-            aside.append(chosen)
+            aside.append(left if mask is None else left.where(mask))
         else:
-            groups.append(Group(columns, chosen.places))
+            groups.append(Group(columns, left.places if mask is None else left.places.filter(mask)))
         left = _Lines(*(values.slice(0, 0) for values in left)) if mask is None else left.where(pc.invert(mask))
     return (groups, sorted(line for part in (left, *aside) for line in part.whole(prefixes))) if groups else None
 
