@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.blocks import Block
+from recordkit.analytics.null_columns import add_null_columns
 from recordkit.analytics.schema import Column, ColumnType, arrow_schema
 from recordkit.limits import MIB
 
@@ -26,6 +27,11 @@ GROUP_ROWS: Final = 128 * 1024
 NO_DATE: Final = "__HIVE_DEFAULT_PARTITION__"
 """Partition of rows without a time, by the name that all readers take for null."""
 PARTITION: Final = "event_date"
+_ENCODINGS: Final = {
+    "time": "DELTA_BINARY_PACKED",  # they rise
+    "ei": "DELTA_BINARY_PACKED",
+    "uid": "DELTA_LENGTH_BYTE_ARRAY",  # no two alike, all of one length
+}
 _NUMBERS: Final = "recording\0"  # a column beside the table's, never written
 
 
@@ -125,33 +131,23 @@ def write(rows: "pa.Table", path: Path, columns: tuple[Column, ...], *, time: st
     from pyarrow import parquet
 
     whole = arrow_schema(columns, documented=False)
-    filled = [column.name for column in columns if column.name in rows.column_names]
-    # Most columns are null throughout. Each costs least as plain text, without statistics and an empty dictionary;
-    # what type it is for readers of Arrow is noted as the library itself would.
-    fields = [field if field.name in filled else pa.field(field.name, _stored(field.type)) for field in whole]
-    nulls = {field.type: pa.nulls(rows.num_rows, field.type) for field in fields if field.name not in filled}
-    schema = pa.schema(fields)
-    arrays = [rows[field.name] if field.name in filled else nulls[field.type] for field in fields]
+    names = rows.column_names
+    filled = pa.schema([field for field in whole if field.name in names])
     with parquet.ParquetWriter(
         path,
-        schema,
+        filled,
         store_schema=False,
         compression="zstd",
         use_dictionary=[
-            column.name for column in columns if column.type is ColumnType.CATEGORY and column.name in filled
+            column.name for column in columns if column.type is ColumnType.CATEGORY and column.name in names
         ],
-        column_encoding={name: "DELTA_BINARY_PACKED" for name in (time, "ei") if name in filled},  # they rise
-        write_statistics=filled,
+        column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in names},
         write_page_index=True,
         write_batch_size=GROUP_ROWS,
-        sorting_columns=[parquet.SortingColumn(schema.get_field_index(time), nulls_first=False)],
+        sorting_columns=[parquet.SortingColumn(filled.get_field_index(time), nulls_first=False)],
     ) as writer:
+        # what type a column is for readers of Arrow, noted as the library itself would
         writer.add_key_value_metadata({"ARROW:schema": base64.b64encode(whole.serialize().to_pybytes())})
-        writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=GROUP_ROWS)
+        writer.write_table(rows.select(filled.names).cast(filled), row_group_size=GROUP_ROWS)
+    add_null_columns(path, whole)
     return path.stat().st_size
-
-
-def _stored(kind: "pa.DataType") -> "pa.DataType":
-    import pyarrow as pa
-
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
