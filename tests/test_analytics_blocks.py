@@ -236,3 +236,10 @@ def test_a_session_that_never_fits_is_read_anyway(monkeypatch):
     )
     assert counting.rows == 0
     assert counting.asked < 1500  # of 4000, were each block tried
+
+
+def test_lines_that_share_nothing_may_begin_with_spaces():
+    """A line with white space before its brace is an event also where no field is common to all lines."""
+    lines = [b'{"ei":1}\n', b' \t{"ei": 2} \r\n', b'{"ei":3}\n', b"\t{}\n"]
+    found = read([lines])
+    assert [event for block in found for event in to_events(block.batch)] == [{"ei": 1}, {"ei": 2}, {"ei": 3}, {}]

@@ -134,6 +134,8 @@ def _cut_all(raw: bytes, prefix: Prefix, count: int) -> Segment | None:
     text = pc.replace_substring(one, cut, _BETWEEN)[0].as_buffer()
     if size - begin - len(text) != (count - 1) * (len(cut) - len(_BETWEEN)):
         return None
+    if cut == _BETWEEN and raw.count(_BETWEEN) != count - 1:  # nothing but the brace, so no length tells
+        return None
     return Segment(prefix, text, count)
 
 

@@ -13,7 +13,6 @@ from recordkit.analytics.query_columns import QUERIES, SESSION_FIELDS
 from recordkit.analytics.schema import arrow_schema
 from recordkit.analytics.statement_rows import EventColumns, Walk
 from recordkit.analytics.statement_texts import derived
-from recordkit.analytics.statements import Statement
 from recordkit.events import Event
 from recordkit.events.place import time_of
 from recordkit.sql.derivation import Deriver
@@ -37,15 +36,26 @@ def statement_columns(columns: EventColumns, walk: Walk, deriver: Deriver) -> "p
     """
     import pyarrow as pa
 
+    count = len(walk.rows)
     rows = pa.array(walk.rows, pa.int64())
     schema = arrow_schema(QUERIES, documented=False)
 
-    def taken(name: str) -> "pa.Array":
-        values = columns.column(name)
-        return pa.nulls(len(rows), schema.field(name).type) if values is None else values.take(rows)
+    def taken(name: str, source: str) -> "pa.Array":
+        values = columns.column(source)
+        if values is None:
+            return pa.nulls(count, schema.field(name).type)
+        return values if count == columns.count else values.take(rows)
 
-    found = {name: taken(name) for name in ("time", "ei", "uid", "event", *SESSION_FIELDS)}
-    found |= _of_statements(columns, walk)
+    found = {name: taken(name, name) for name in ("time", "ei", "uid", "event", *SESSION_FIELDS)}
+    if walk.unusual:
+        found |= _of_statements(columns, walk)
+    else:
+        found |= {
+            "statement": taken("statement", "db_query"),
+            "parameters": _without_empty(taken("parameters", "db_query_parameters")),
+            "prepared_name": pa.nulls(count, pa.string()),
+            "resolved": pa.repeat(pa.scalar(value=True), count),
+        }
     which, kept = derived(found["statement"], found["db_protocol"], deriver)
     found |= {
         "statement_class": _encoded(which, [str(one.statement_class) for one in kept]),
@@ -59,50 +69,47 @@ def statement_columns(columns: EventColumns, walk: Walk, deriver: Deriver) -> "p
 
 def _of_statements(columns: EventColumns, walk: Walk) -> "dict[str, pa.Array]":
     """
-    Return the columns of what was run.
+    Return the columns of what was run where some statements are not what their row says.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     count, rows = columns.count, walk.rows
-    plain, given = columns.column("db_query"), columns.column("db_query_parameters")
     texts: list[str | None] = []
     lists: list[list[str | None]] = []
-    text_at: list[int] = rows
+    text_at: list[int] = rows.copy()
     parameters_at: list[int | None] = list(rows)
-    if walk.unusual:
-        text_at = rows.copy()
-        for place, statement in walk.unusual.items():
-            text_at[place] = count + len(texts)
-            texts.append(statement.text)
-            parameters_at[place] = _parameters_at(statement, count, lists)
-    kinds = pa.string(), pa.list_(pa.string())
-    found = {"statement": _picked_from([plain], pa.array(texts, kinds[0]), count, text_at)}
-    bound = columns.column("parameters") if walk.unusual else None
-    parameters = _picked_from([given, bound], pa.array(lists, kinds[1]), count, parameters_at)
-    empty = pc.equal(pc.list_value_length(parameters), pa.scalar(0, pa.int32()))
-    if empty.true_count:
-        parameters = parameters.take(pc.if_else(empty, None, pa.array(range(len(rows)), pa.int64())))
     names: list[str | None] = [None] * len(rows)
     resolved = [True] * len(rows)
     for place, statement in walk.unusual.items():
-        names[place], resolved[place] = statement.prepared_name, statement.resolved
+        text, bound_to, names[place], resolved[place], _ = statement
+        text_at[place] = count + len(texts)
+        texts.append(text)
+        if isinstance(bound_to, list):
+            parameters_at[place] = 2 * count + len(lists)
+            lists.append(bound_to)
+        else:
+            parameters_at[place] = None if bound_to is None else count + bound_to
+    plain, given, bound = map(columns.column, ("db_query", "db_query_parameters", "parameters"))
+    parameters = _picked_from([given, bound], pa.array(lists, pa.list_(pa.string())), count, parameters_at)
     return {
-        **found,
-        "parameters": parameters,
+        "statement": _picked_from([plain], pa.array(texts, pa.string()), count, text_at),
+        "parameters": _without_empty(parameters),
         "prepared_name": pa.array(names, pa.string()),
         "resolved": pa.array(resolved, pa.bool_()),
     }
 
 
-def _parameters_at(statement: Statement, count: int, lists: list[list[str | None]]) -> int | None:
-    parameters = statement.parameters
-    if parameters is None:
-        return None
-    if isinstance(parameters, int):
-        return count + parameters
-    lists.append(parameters)
-    return 2 * count + len(lists) - 1
+def _without_empty(lists: "pa.ListArray") -> "pa.ListArray":
+    """
+    Return *lists* with null for those without items.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    empty = pc.equal(pc.list_value_length(lists), pa.scalar(0, pa.int32()))
+    if not empty.true_count:
+        return lists
+    return lists.take(pc.if_else(empty, None, pa.array(range(len(lists)), pa.int64())))
 
 
 def _picked_from(
@@ -113,14 +120,10 @@ def _picked_from(
     """
     import pyarrow as pa
 
-    index = pa.array(places, pa.int64())
-    used = [values for values in columns if values is not None]
-    if not used and not len(last):
+    if all(values is None for values in columns) and not len(last):
         return pa.nulls(len(places), last.type)
-    if columns[0] is not None and len(used) == 1 and not len(last):
-        return columns[0].take(index)
     arrays = [pa.nulls(count, last.type) if values is None else values for values in columns]
-    return pa.concat_arrays([*arrays, last]).take(index)
+    return pa.concat_arrays([*arrays, last]).take(pa.array(places, pa.int64()))
 
 
 def result_columns(columns: EventColumns, walk: Walk, kept: "pa.Table | None") -> "pa.Table":

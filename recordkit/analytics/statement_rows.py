@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _PASS, _QUERY, _FAILED, _RESULT, _PARSE, _BIND, _EXECUTE, _START, _GAP, _ASK, _ODD_RESULT = range(11)
 _WAITING: Final = frozenset({_QUERY, _EXECUTE})
 _RESULTS: Final = frozenset({_RESULT, _ODD_RESULT})
+_PREPARING: Final = frozenset({_PARSE, _BIND, _EXECUTE})
 _CODES: Final = {
     "db.session.query": _QUERY,
     "db.session.query.failed": _FAILED,
@@ -98,11 +99,20 @@ class Walk:
 class EventColumns:
     """
     What the walk needs of a block, each column looked at once.
+
+    Attributes:
+        batch: The block's rows.
+        count: How many.
+        codes: What each row does.
+        prepares: Some rows are PostgreSQL's prepared statements.
+        eis: Of each row.
+        jumps: Rows where it goes up by more than one, if `eis` is an array.
     """
 
     def __init__(self, batch: "pa.RecordBatch") -> None:
         self.batch = batch
         self.count: int = batch.num_rows
+        self.prepares = False
         self._odd = self._odd_rows()
         self.codes = self._codes()
         self.eis, self.jumps = self._places()
@@ -116,36 +126,19 @@ class EventColumns:
         return None if place < 0 else self.batch.column(place)
 
     @cached_property
-    def portals(self) -> list[str]:
+    def prepared(self) -> tuple[list[str], list[str], list[str | None], list[int]]:
         """
-        Names of portals; "" for null.
-        """
-        return self._names("portal_name")
-
-    @cached_property
-    def prepared_names(self) -> list[str]:
-        """
-        Names of prepared statements; "" for null.
-        """
-        return self._names("statement_name")
-
-    @cached_property
-    def prepared_texts(self) -> list[str | None]:
-        """
-        Texts that are prepared.
-        """
-        values = self.column("query")
-        return [None] * self.count if values is None else values.to_pylist()
-
-    @cached_property
-    def parameter_counts(self) -> list[int]:
-        """
-        How many parameters there are.
+        What PostgreSQL's prepared statements say: portals, names ("" for null), texts, how many parameters.
         """
         import pyarrow.compute as pc
 
-        values = self.column("parameters")
-        return [0] * self.count if values is None else pc.fill_null(pc.list_value_length(values), 0).to_pylist()
+        texts, parameters = self.column("query"), self.column("parameters")
+        return (
+            self._names("portal_name"),
+            self._names("statement_name"),
+            [None] * self.count if texts is None else texts.to_pylist(),
+            [0] * self.count if parameters is None else pc.fill_null(pc.list_value_length(parameters), 0).to_pylist(),
+        )
 
     def _names(self, column: str) -> list[str]:
         values = self.column(column)
@@ -192,7 +185,9 @@ class EventColumns:
         kinds = self.column("event")
         if kinds is None:
             return [_PASS] * self.count
-        of_kind = pa.array([_CODES.get(kind, _PASS) for kind in kinds.dictionary.to_pylist()], pa.int8())
+        known = [_CODES.get(kind, _PASS) for kind in kinds.dictionary.to_pylist()]
+        self.prepares = not _PREPARING.isdisjoint(known)
+        of_kind = pa.array(known, pa.int8())
         codes = pc.fill_null(of_kind.take(kinds.indices), _PASS)
         query = pc.equal(codes, pa.scalar(_QUERY, pa.int8()))
         success = self.column("success")
@@ -315,16 +310,16 @@ class Session:
         return gaps
 
     def _walk(self, walk: Walk, columns: EventColumns, begin: int, end: int, first: int) -> None:
+        # What most rows need is done here rather than called, and looked up before: half the time.
         statements, pairing = self._statements, self.pairing
         rows, results, unusual = walk.rows, walk.results, walk.unusual
-        codes = columns.codes
-        # What most rows need is done here rather than called: half the time.
         add_row, add_result, wait, sent = rows.append, results.append, pairing.waiting.append, 0
-        for row in range(begin, end):
-            code = codes[row]
+        portals, names, texts, counts = columns.prepared if columns.prepares else ((), (), (), ())
+        execute, bind, parse = statements.execute, statements.bind, statements.parse
+        for row, code in enumerate(columns.codes[begin:end], begin):
             if code in _WAITING:
                 if code == _EXECUTE:
-                    unusual[len(rows)] = statements.execute(columns.portals[row])
+                    unusual[len(rows)] = execute(portals[row])
                 if pairing.doubt:
                     pairing.statement(first + len(results))
                 else:
@@ -335,10 +330,9 @@ class Session:
             elif code == _PASS:
                 continue
             elif code == _BIND:
-                parameters = row if columns.parameter_counts[row] else None
-                statements.bind(columns.portals[row], columns.prepared_names[row], parameters)
+                bind(portals[row], names[row], row if counts[row] else None)
             elif code == _PARSE:
-                statements.parse(columns.prepared_names[row], columns.prepared_texts[row])
+                parse(names[row], texts[row])
             elif code == _FAILED:
                 add_row(row)
                 add_result(walk.failure_of_row(row))
