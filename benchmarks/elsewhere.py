@@ -33,7 +33,7 @@ def exporting(events: int, rounds: int) -> list[Report]:
     program: Any = importlib.import_module("benchmarks.exporting")
     names = list(program.CONTESTANTS)
     reports = []
-    for workload in ("queries", "mixed"):
+    for workload in program.WORKLOADS:
         rows = [
             Row(found["name"], found["us_per_event"], found["ratio"], {"peak_mib": found["peak_mib"]})
             for found in program.measure(workload, events * 10, min(rounds, 3), names)

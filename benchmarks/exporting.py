@@ -4,14 +4,16 @@ How fast recordings become Parquet, and in how much memory, beside what a user w
     python -m benchmarks.exporting --events 1000000
 
 Each contestant turns the same ``.jsonl.zst`` files into Parquet with zstd, in a process of its own, with two
-threads, in turns; figures are medians of microseconds an event and the largest peak of resident memory. The
-ratio is DuckDB's time over the contestant's. Workloads: *queries* (`db.session.query` alone, one session) and
-*mixed* (prepared statements of PostgreSQL: parse, bind, execute, query, result; start and end of the session).
+threads, in turns; figures are medians of microseconds an event and the largest peak of resident memory. Imports
+do not count. The ratio is DuckDB's time over the contestant's. Workloads: *queries* (`db.session.query` alone, one
+session), *mixed* (prepared statements of PostgreSQL: parse, bind, execute, query, result; start and end of the
+session) and *many* (sessions of 400 events: a query, its result, and so on).
 
-The peers are told more than they would be in life: DuckDB gets the columns of the mixed workload, since its
-sample misses the fields of the session's end; Polars and pyarrow get the file decompressed to memory first, as
-neither reads frames behind each other (their time includes it). None of them says which rows are new, checks
-a hash chain, or gives `time` as a timestamp in nanoseconds.
+recordkit is what the command does, in this process. The peers are told more than they would be in life: DuckDB gets
+the columns of mixed and many, since its sample misses the fields of a session's end, and in a row of its own those of
+*queries*, too; Polars and pyarrow get the file decompressed to memory first, as neither reads frames behind each other
+(their time includes it). None of them says which rows are new, sorts them by time, divides them by day, checks a hash
+chain, or gives `time` as a timestamp in nanoseconds.
 """
 
 import argparse
@@ -28,10 +30,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import recordkit
-from benchmarks.workloads import CONSTANTS, SID, query_events, statements
+from benchmarks.workloads import CONSTANTS, SID, START_NS, query_events, statements
+from recordkit.events import format_time
 
 MIXED_SID: Final = SID[:-1] + "2"
+MANY_SID: Final = SID[:-5]
 FLOOR: Final = "DuckDB read_json -> COPY"
+TOLD: Final = "the same, told the columns"
+WORKLOADS: Final = ("queries", "mixed", "many")
 
 _BEGIN: Final = """
 import glob, os, resource, shutil, sys, time
@@ -43,24 +49,30 @@ took = time.perf_counter() - begin
 print(took, rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 _OURS: Final = """
-from recordkit import analytics
-import pyarrow.parquet, pyarrow.compute, pyarrow.json, recordkit.analytics.queries
-import pyarrow; pyarrow.set_cpu_count(2)
+from recordkit.cli.main import main
+import pyarrow.parquet, pyarrow.compute, pyarrow.json, recordkit.analytics.exporting
+import pyarrow; pyarrow.set_cpu_count(2); pyarrow.array([0])
 shutil.rmtree(out, ignore_errors=True)
 begin = time.perf_counter()
-rows = analytics.export_parquet(source, out, table="{table}").rows
+if main(["--store", source, "export", "parquet", out, "--table", "{table}"]):
+    sys.exit(1)
+took = time.perf_counter() - begin
+rows = sum(pyarrow.parquet.read_metadata(file).num_rows for file in glob.glob(out + "/*/*/*.parquet"))
+begin = time.perf_counter() - took
 """
-CONTESTANTS: Final = {
-    FLOOR: """
+_DUCKDB: Final = """
 import duckdb
 connection = duckdb.connect(); connection.execute("set threads=2")
 begin = time.perf_counter()
-columns = sys.argv[3]
+columns = sys.argv[{argument}]
 rows = connection.execute(
     f"copy (select * from read_json({files!r}, format='newline_delimited'{columns})) to '{out}'"
     " (format parquet, compression zstd)"
 ).fetchone()[0]
-""",
+"""
+CONTESTANTS: Final = {
+    FLOOR: _DUCKDB.replace("{argument}", "3"),
+    TOLD: _DUCKDB.replace("{argument}", "4"),
     "recordkit events": _OURS.format(table="events"),
     "recordkit queries": _OURS.format(table="queries"),
     "Polars read_ndjson": """
@@ -115,7 +127,15 @@ def record(folder: Path, workload: str, count: int) -> None:
                 for begin in range(0, count, 100_000):
                     part = query_events(min(100_000, count - begin), seed=begin + 1)
                     for event in part:
-                        session.emit({**event, "ei": event["ei"] + begin})
+                        ei = event["ei"] + begin
+                        session.emit({**event, "ei": ei, "time": format_time(START_NS + ei * 50_000)})
+            return
+        if workload == "many":
+            for number in range(max(count // 400, 1)):
+                with recorder.session(sid=f"{MANY_SID}{number:05d}", **CONSTANTS) as session:
+                    for sql in statements(199, seed=number):
+                        session.query(sql)
+                        session.result(affected_records=number % 10)
             return
         with recorder.session(sid=MIXED_SID, **CONSTANTS) as session:
             for event in mixed_events(count):
@@ -136,12 +156,14 @@ def columns_of(store: Path) -> str:
     return ", columns={" + ", ".join(f"'{name}': '{kind}'" for name, kind in types.items()) + "}"
 
 
-def run(name: str, store: Path, out: Path, columns: str) -> tuple[float, int, int]:
+def run(name: str, store: Path, out: Path, columns: tuple[str, str]) -> tuple[float, int, int]:
     """
     Run a contestant in a process of its own: seconds, rows, peak of resident memory in MiB.
+
+    *columns* are DuckDB's: what it needs to be told, and all of them.
     """
     program = _BEGIN + CONTESTANTS[name] + _END
-    command = [sys.executable, "-c", program, str(store), str(out), columns]
+    command = [sys.executable, "-c", program, str(store), str(out), *columns]
     root = str(Path(__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": root, "POLARS_MAX_THREADS": "2", "OMP_NUM_THREADS": "2"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
@@ -157,7 +179,8 @@ def measure(workload: str, events: int, rounds: int, names: list[str]) -> list[d
     try:
         store = folder / "store"
         record(store, workload, events)
-        columns = columns_of(store) if workload == "mixed" else ""
+        told = columns_of(store)
+        columns = "" if workload == "queries" else told, told
         times: dict[str, list[float]] = {name: [] for name in names}
         found: dict[str, tuple[int, int]] = {}
         for _ in range(rounds):
@@ -191,7 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.exporting", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="events of each workload (default: 1000000)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant (default: 3)")
-    parser.add_argument("--workload", choices=["queries", "mixed"], help="default: both")
+    parser.add_argument("--workload", choices=WORKLOADS, help="default: all")
     parser.add_argument("--only", action="append", help="only contestants whose names begin so; may be repeated")
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     arguments = parser.parse_args()
@@ -199,7 +222,7 @@ def main() -> None:
         name for name in CONTESTANTS if name != FLOOR and (not arguments.only or name.startswith(tuple(arguments.only)))
     ]
     rows = []
-    for workload in [arguments.workload] if arguments.workload else ["queries", "mixed"]:
+    for workload in [arguments.workload] if arguments.workload else WORKLOADS:
         part = measure(workload, arguments.events, arguments.rounds, names)
         rows += part
         print(f"\n{workload}, {arguments.events} events, median of {arguments.rounds} rounds\n")

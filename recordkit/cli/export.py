@@ -4,6 +4,7 @@
 
 import click
 
+from recordkit.cli.allocation import keep_freed_memory
 from recordkit.cli.app import App, examples, pass_app
 from recordkit.cli.filters import recording_filters
 from recordkit.clock import Clock
@@ -44,7 +45,10 @@ def parquet(app: App, *, dest: str, table: str, wanted: RecordingFilter, include
     from pathlib import Path
 
     from recordkit.analytics.exporting import export
+    from recordkit.analytics.memory_pool import use_keeping_pool
 
+    keep_freed_memory()
+    use_keeping_pool()
     with app.store() as store:
         told = _Told(app)
         try:
