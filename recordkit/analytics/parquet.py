@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.blocks import Block
-from recordkit.analytics.null_columns import add_null_columns
+from recordkit.analytics.constant_columns import add_constant_columns
 from recordkit.analytics.schema import Column, ColumnType, arrow_schema
 from recordkit.limits import MIB
 
@@ -131,11 +131,12 @@ def write(rows: "pa.Table", path: Path, columns: tuple[Column, ...], *, time: st
     from pyarrow import parquet
 
     whole = arrow_schema(columns, documented=False)
-    names = rows.column_names
-    filled = pa.schema([field for field in whole if field.name in names])
+    constant = _constant(rows, columns)
+    names = [name for name in rows.column_names if name not in constant]
+    differing = pa.schema([field for field in whole if field.name in names])
     with parquet.ParquetWriter(
         path,
-        filled,
+        differing,
         store_schema=False,
         compression="zstd",
         use_dictionary=[
@@ -144,10 +145,25 @@ def write(rows: "pa.Table", path: Path, columns: tuple[Column, ...], *, time: st
         column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in names},
         write_page_index=True,
         write_batch_size=GROUP_ROWS,
-        sorting_columns=[parquet.SortingColumn(filled.get_field_index(time), nulls_first=False)],
+        sorting_columns=[parquet.SortingColumn(differing.get_field_index(time), nulls_first=False)],
     ) as writer:
         # what type a column is for readers of Arrow, noted as the library itself would
         writer.add_key_value_metadata({"ARROW:schema": base64.b64encode(whole.serialize().to_pybytes())})
-        writer.write_table(rows.select(filled.names).cast(filled), row_group_size=GROUP_ROWS)
-    add_null_columns(path, whole)
+        writer.write_table(rows.select(differing.names).cast(differing), row_group_size=GROUP_ROWS)
+    add_constant_columns(path, whole, constant)
     return path.stat().st_size
+
+
+def _constant(rows: "pa.Table", columns: tuple[Column, ...]) -> dict[str, str]:
+    """
+    Return the texts of the columns that have one text throughout, as far as that can be seen at once.
+    """
+    found = {}
+    for column in columns:
+        if column.type is not ColumnType.CATEGORY or column.name not in rows.column_names:
+            continue
+        values = rows[column.name]
+        words = {word for chunk in values.chunks for word in chunk.dictionary.slice(0, 2).to_pylist()}
+        if len(words) == 1 and not values.null_count and all(len(chunk.dictionary) == 1 for chunk in values.chunks):
+            found[column.name] = words.pop()
+    return found

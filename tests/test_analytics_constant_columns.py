@@ -1,5 +1,5 @@
 """
-Columns without a value, put into a Parquet file that was written without them.
+Columns that say the same in each row, put into a Parquet file that was written without them.
 """
 
 import io
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from recordkit.analytics.null_columns import add_null_columns
+from recordkit.analytics.constant_columns import add_constant_columns
 from recordkit.analytics.query_columns import QUERIES
 from recordkit.analytics.schema import EVENTS, arrow_schema
 from recordkit.errors import ExportError
@@ -43,7 +43,7 @@ def tables(draw):
     return pa.table(columns)
 
 
-def write(table, path, *, schema=SCHEMA, group=5, sort=None, **options):
+def write(table, path, *, schema=SCHEMA, group=5, sort=None, values=None, **options):
     """A file of *table* with all columns of the schema."""
     sorting = None if sort is None else [parquet.SortingColumn(table.column_names.index(sort), nulls_first=False)]
     parquet.write_table(
@@ -56,32 +56,48 @@ def write(table, path, *, schema=SCHEMA, group=5, sort=None, **options):
         sorting_columns=sorting,
         **options,
     )
-    add_null_columns(path, schema)
+    add_constant_columns(path, schema, values or {})
 
 
-def whole(table, schema=SCHEMA):
+def whole(table, values):
     """*table* with all columns of the schema."""
     columns = [
-        table[name] if name in table.column_names else pa.nulls(len(table), kind)
-        for name, kind in zip(schema.names, schema.types, strict=True)
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+        table[name] if name in table.column_names
+        else pa.repeat(pa.scalar(values[name]), len(table)) if name in values
+        else pa.nulls(len(table), kind)
+        for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True)
+    ]  # fmt: skip
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
-@given(table=tables())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_reader_finds_all_columns(tmp_path, table):
+QUESTIONS = (
+    "SELECT * FROM '{}'", "SELECT count(*) FROM '{}' WHERE note IS NULL AND parts IS NULL",
+    "SELECT name FROM '{}' WHERE count > 0 OR labels IS NULL", "SELECT count, name FROM '{}' WHERE name = 'x' AND note >= ''",
+)  # fmt: skip
+
+
+@given(
+    table=tables(),
+    values=st.dictionaries(st.sampled_from(["name", "note"]), st.sampled_from(["", "x", "é\0", "long" * 3000])),
+)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_reader_finds_all_columns(tmp_path, table, values):
     """Arrow, its datasets, DuckDB, Polars and pandas read what a file that was written whole would give."""
     path, other = tmp_path / "ours.parquet", tmp_path / "whole.parquet"
-    write(table, path)
-    expected = whole(table)
-    parquet.write_table(expected, other, row_group_size=5, store_schema=False)
+    values = {name: text for name, text in values.items() if name not in table.column_names}
+    write(table, path, values=values)
+    parquet.write_table(whole(table, values), other, row_group_size=5, store_schema=False)
     assert parquet.ParquetFile(path).read().equals(parquet.ParquetFile(other).read())
     assert parquet.read_table(path, pre_buffer=True).equals(parquet.read_table(other))
     assert ds.dataset(path).to_table().equals(ds.dataset(other).to_table())
-    for sql in ("SELECT * FROM '{}'", "SELECT count(*) FROM '{}' WHERE note IS NULL AND parts IS NULL", "SELECT name FROM '{}' WHERE count > 0 OR labels IS NULL"):  # fmt: skip
+    assert ds.dataset(path).count_rows(filter=ds.field("name") == "x") == ds.dataset(other).count_rows(
+        filter=ds.field("name") == "x"
+    )
+    for sql in QUESTIONS:
         assert duckdb.sql(sql.format(path)).fetchall() == duckdb.sql(sql.format(other)).fetchall()
     assert pl.read_parquet(path).equals(pl.read_parquet(other))
+    found, wanted = (pl.scan_parquet(one).filter(pl.col("name") == "x").collect() for one in (path, other))
+    assert found.equals(wanted)
     pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(other))
 
 
@@ -97,7 +113,7 @@ def test_a_null_column_takes_next_to_nothing(tmp_path):
     table = pa.table({"time": pa.array(range(100_000), schema.field("time").type)})
     parquet.write_table(table, tmp_path / "few.parquet", store_schema=False)
     before = (tmp_path / "few.parquet").stat().st_size
-    add_null_columns(tmp_path / "few.parquet", schema)
+    add_constant_columns(tmp_path / "few.parquet", schema, {})
     assert (tmp_path / "few.parquet").stat().st_size - before < 250 * len(schema)
     assert parquet.ParquetFile(tmp_path / "few.parquet").read().num_rows == 100_000
 
@@ -123,6 +139,24 @@ def test_statistics_say_that_all_is_null(tmp_path):
         assert told.row_group(group).total_byte_size >= sum(chunk.total_uncompressed_size for chunk in chunks.values())
 
 
+def test_statistics_say_what_a_constant_is(tmp_path):
+    """A column of one text says so, in statistics and index, and takes its text once a row group."""
+    path = tmp_path / "file.parquet"
+    write(pa.table({"count": pa.array(range(7))}), path, values={"name": "alice"})
+    told = parquet.ParquetFile(path).metadata
+    for group, rows in ((0, 5), (1, 2)):
+        chunk = next(
+            one for one in map(told.row_group(group).column, range(told.num_columns)) if one.path_in_schema == "name"
+        )
+        assert (chunk.statistics.min, chunk.statistics.max, chunk.statistics.null_count) == ("alice", "alice", 0)
+        assert (chunk.num_values, chunk.has_dictionary_page, chunk.has_column_index) == (rows, True, True)
+        assert set(chunk.encodings) == {"PLAIN", "RLE", "RLE_DICTIONARY"}
+        assert chunk.total_compressed_size < 80
+    table = parquet.ParquetFile(path, read_dictionary=["name"]).read()
+    assert table["name"].type == pa.dictionary(pa.int32(), pa.string())
+    assert table["name"].to_pylist() == ["alice"] * 7
+
+
 def test_the_sorting_column_is_still_the_same(tmp_path):
     """What the file is sorted by keeps its column, wherever that is now."""
     path = tmp_path / "file.parquet"
@@ -141,7 +175,7 @@ def test_key_value_metadata_stay(tmp_path):
     with parquet.ParquetWriter(path, pa.schema([SCHEMA.field("count")]), store_schema=False) as writer:
         writer.add_key_value_metadata({"a": "b" * 200, "ä": "\x00"})
         writer.write_table(pa.table({"count": pa.array([1], pa.int64())}))
-    add_null_columns(path, SCHEMA)
+    add_constant_columns(path, SCHEMA, {})
     found = parquet.ParquetFile(path).metadata
     assert (found.metadata[b"a"], found.metadata["ä".encode()]) == (b"b" * 200, b"\x00")
     assert (found.created_by, found.format_version) == (told.created_by, told.format_version)
@@ -180,7 +214,7 @@ def test_a_file_with_all_columns_stays_as_it_is(tmp_path, columns):
     path = tmp_path / "file.parquet"
     parquet.write_table(schema.empty_table(), path)
     before = path.read_bytes()
-    add_null_columns(path, schema)
+    add_constant_columns(path, schema, {})
     assert path.read_bytes() == before
 
 
@@ -191,7 +225,7 @@ def test_a_foreign_column_is_refused(tmp_path, name):
     parquet.write_table(pa.table({name: [1]}), path)
     before = path.read_bytes()
     with pytest.raises(ExportError, match=r"file\.parquet"):
-        add_null_columns(path, SCHEMA)
+        add_constant_columns(path, SCHEMA, {})
     assert path.read_bytes() == before
 
 
@@ -200,7 +234,7 @@ def test_columns_in_another_order_are_refused(tmp_path):
     path = tmp_path / "file.parquet"
     parquet.write_table(pa.table({"note": ["x"], "name": ["y"]}), path)
     with pytest.raises(ExportError, match=r"file\.parquet"):
-        add_null_columns(path, SCHEMA)
+        add_constant_columns(path, SCHEMA, {})
 
 
 def test_damage_is_refused(tmp_path):
@@ -213,13 +247,13 @@ def test_damage_is_refused(tmp_path):
     for size in (0, 3, 7, 8, 11, length, len(data) - 1):
         path.write_bytes(data[:size])
         with pytest.raises(ExportError):
-            add_null_columns(path, SCHEMA)
+            add_constant_columns(path, SCHEMA, {})
         assert path.read_bytes() == data[:size]
     for at in range(len(data) - length - 8, len(data) - 8):
         changed = bytearray(data)
         changed[at] ^= 0x55
         path.write_bytes(changed)
         try:
-            add_null_columns(path, SCHEMA)
+            add_constant_columns(path, SCHEMA, {})
         except ExportError:
             assert path.read_bytes() == changed
