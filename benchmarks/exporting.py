@@ -50,6 +50,8 @@ print(took, rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 _OURS: Final = """
 from recordkit.cli.main import main
+from recordkit.analytics.memory_pool import use_keeping_pool
+use_keeping_pool()  # as the command does first; here before the imports that don't count
 import pyarrow.parquet, pyarrow.compute, pyarrow.json, recordkit.analytics.exporting
 import pyarrow; pyarrow.set_cpu_count(2); pyarrow.array([0])
 shutil.rmtree(out, ignore_errors=True)

@@ -33,8 +33,9 @@ from recordkit.limits import MIB
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_BYTES: Final = 8 * MIB
-"""Of lines: thirty chunks, so that each call of Arrow is for thousands of lines."""
+_BLOCK_BYTES: Final = 12 * MIB
+"""Of lines: fifty chunks, so that each call of Arrow is for thousands of lines. Where they are of several kinds, 8 MiB
+take a fifth more time; 16 take no less, and 50 MiB more memory."""
 _PIECE_BYTES: Final = 4 * MIB
 """Of a chunk's lines that are taken at a time; a chunk may have 512 MiB."""
 _GROUPED_BYTES: Final = 32 * MIB
