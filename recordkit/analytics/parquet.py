@@ -27,11 +27,6 @@ GROUP_ROWS: Final = 128 * 1024
 NO_DATE: Final = "__HIVE_DEFAULT_PARTITION__"
 """Partition of rows without a time, by the name that all readers take for null."""
 PARTITION: Final = "event_date"
-_ENCODINGS: Final = {
-    "time": "DELTA_BINARY_PACKED",  # they rise
-    "ei": "DELTA_BINARY_PACKED",
-    "uid": "DELTA_LENGTH_BYTE_ARRAY",  # no two alike, all of one length
-}
 _NUMBERS: Final = "recording\0"  # a column beside the table's, never written
 
 
@@ -142,7 +137,7 @@ def write(rows: "pa.Table", path: Path, columns: tuple[Column, ...], *, time: st
         use_dictionary=[
             column.name for column in columns if column.type is ColumnType.CATEGORY and column.name in names
         ],
-        column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in names},
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in (time, "ei") if name in names},  # they rise
         write_page_index=True,
         write_batch_size=GROUP_ROWS,
         sorting_columns=[parquet.SortingColumn(differing.get_field_index(time), nulls_first=False)],
