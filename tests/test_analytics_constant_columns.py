@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from recordkit.analytics.constant_columns import add_constant_columns
+from recordkit.analytics.parquet import write as write_rows
 from recordkit.analytics.query_columns import QUERIES
 from recordkit.analytics.schema import EVENTS, arrow_schema
 from recordkit.errors import ExportError
@@ -257,3 +258,18 @@ def test_damage_is_refused(tmp_path):
             add_constant_columns(path, SCHEMA, {})
         except ExportError:
             assert path.read_bytes() == changed
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024, 1025, 100_000])
+def test_a_file_gives_back_texts_of_any_length(tmp_path, size):
+    """A text that is in each row comes back, and one that is long is not in the footer again and again."""
+    schema = arrow_schema(EVENTS, documented=False)
+    user = pa.DictionaryArray.from_arrays(pa.array([0] * 500, pa.int32()), pa.array(["u" * size]))
+    rows = pa.table({"time": pa.array(range(500), schema.field("time").type), "user": user, "ei": pa.array(range(500))})
+    path = tmp_path / "file.parquet"
+    assert write_rows(rows, path, EVENTS, time="time") == path.stat().st_size
+    found = parquet.ParquetFile(path).read()
+    assert found.schema.equals(schema)
+    assert found["user"].to_pylist() == ["u" * size] * 500
+    assert [name for name in found.column_names if found[name].null_count < 500] == ["time", "ei", "user"]
+    assert path.stat().st_size < 45_000 + min(size, 10_000)

@@ -363,15 +363,21 @@ def test_results_of_a_pipeline_are_in_the_order_of_its_statements(proxy):
     After an error in a pipeline the statements up to the next Sync get results that say they were skipped.
     """
 
-    def pipelined(connection):
-        with connection.pipeline():
-            for number in (1, 0, 2):
-                connection.execute("SELECT 1/%s::int", [number])
-            connection.execute("SELECT nonsense")
-
     with psycopg.connect(**proxy.settings(), autocommit=True) as connection:
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            pipelined(connection)
+        wire = connection.pgconn  # which sends all before it looks at an answer, however quick that is
+        wire.enter_pipeline_mode()
+        for number in (b"1", b"0", b"2"):
+            wire.send_query_params(b"SELECT 1/$1::int", [number])
+        wire.send_query_params(b"SELECT nonsense", [])
+        wire.pipeline_sync()
+        wire.flush()
+        states = []
+        while states[-1:] != [psycopg.pq.ExecStatus.PIPELINE_SYNC]:
+            result = wire.get_result()
+            states += [] if result is None else [result.status]
+        wire.exit_pipeline_mode()
+        aborted = psycopg.pq.ExecStatus.PIPELINE_ABORTED
+        assert states[1:4] == [psycopg.pq.ExecStatus.FATAL_ERROR, aborted, aborted]
         connection.execute("SELECT 'after'")
     (recorded,) = proxy.recorded()
     skipped = "skipped by the server after an earlier error in the same pipeline"

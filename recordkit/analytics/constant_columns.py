@@ -57,13 +57,11 @@ class _Leaf(NamedTuple):
     A column of the file's format; a list or a map of ours has one or two.
 
     Attributes:
-        column: The place of our column.
         type: Parquet's number of its physical type.
         path: Names from the schema's root.
         repeated: It has repetition levels.
     """
 
-    column: int
     type: int
     path: tuple[bytes, ...]
     repeated: bool
@@ -349,5 +347,5 @@ def _template_of(serialized: bytes) -> _Template:
     types = [read(raw)[1][1] for raw in elements if 1 in read(raw)]
     for place, path in enumerate(_leaf_paths(elements)):
         repeated = columns.column(place).max_repetition_level > 0
-        leaves.append(_Leaf(schema.get_field_index(path[0].decode()), types[place], path, repeated))
+        leaves.append(_Leaf(types[place], path, repeated))
     return _Template(elements, leaves, told[7][1][1])

@@ -27,6 +27,8 @@ GROUP_ROWS: Final = 128 * 1024
 NO_DATE: Final = "__HIVE_DEFAULT_PARTITION__"
 """Partition of rows without a time, by the name that all readers take for null."""
 PARTITION: Final = "event_date"
+_MAX_CONSTANT: Final = 1024
+"""Characters of a text that stands in a row group's pages, statistics and index by itself."""
 _NUMBERS: Final = "recording\0"  # a column beside the table's, never written
 
 
@@ -160,5 +162,7 @@ def _constant(rows: "pa.Table", columns: tuple[Column, ...]) -> dict[str, str]:
         values = rows[column.name]
         words = {word for chunk in values.chunks for word in chunk.dictionary.slice(0, 2).to_pylist()}
         if len(words) == 1 and not values.null_count and all(len(chunk.dictionary) == 1 for chunk in values.chunks):
-            found[column.name] = words.pop()
+            text = words.pop()
+            if len(text) <= _MAX_CONSTANT:
+                found[column.name] = text
     return found

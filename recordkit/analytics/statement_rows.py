@@ -37,7 +37,7 @@ _PASS, _QUERY, _FAILED, _RESULT, _PARSE, _BIND, _EXECUTE, _START, _GAP, _ASK, _O
 _WAITING: Final = frozenset({_QUERY, _EXECUTE})
 _RESULTS: Final = frozenset({_RESULT, _ODD_RESULT})
 _PREPARING: Final = frozenset({_PARSE, _BIND, _EXECUTE})
-_CODES: Final = {
+_CODES: Final = dict.fromkeys(Statements().kinds, _ASK) | {
     "db.session.query": _QUERY,
     "db.session.query.failed": _FAILED,
     "db.session.result": _RESULT,
@@ -46,10 +46,7 @@ _CODES: Final = {
     "db.session.postgres.statements.execute": _EXECUTE,
     "db.session.start": _START,
     "recordkit.gap": _GAP,
-} | {name: _ASK for name in Statements().kinds if name not in (
-    "db.session.query", "db.session.query.failed", "db.session.postgres.statements.parse",
-    "db.session.postgres.statements.bind", "db.session.postgres.statements.execute",
-)}  # fmt: skip
+}
 RESULT_FIELDS: Final = ("ei", "time", "success", "error", "message", "affected_records", "sqlstate")
 _MATTERS: Final = frozenset(STATEMENT_FIELDS) | frozenset(RESULT_FIELDS) - {"time"}
 

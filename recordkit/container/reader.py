@@ -90,7 +90,7 @@ class Recording:
         self.mode: Mode = mode
         self._limits = limits
         self._live = path.name.endswith(".open") if live is None else live
-        self._source = (PatchedSource if mode == "salvage" else FileSource)(path, settled=not self._live)
+        self._source = PatchedSource(path) if mode == "salvage" else FileSource(path)
         self._decompressor = Decompressor()
         self._damage: list[Damage] = []
         self._index: Index | None = None

@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from recordkit.errors import ClosedError
-from recordkit.limits import KIB
 
 _LAST_OFFSET: Final = 2**62
 """No file reaches so far; an index may say so, and the system call knows no more than 63 bits."""
-_SMALL: Final = 64 * KIB
-"""Most sessions' recordings; a dozen of reads less, each of which gives up the interpreter lock."""
 
 
 class ByteSource(Protocol):
@@ -57,23 +54,16 @@ class FileSource:
     A file, read by offset, so that several readers may share it; also after it was renamed.
     """
 
-    def __init__(self, path: Path, *, settled: bool = False) -> None:
-        """
-        Open *path*; if it is *settled*, not to be written any more, and small, it is read at once.
-        """
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._whole: bytes | None = None
         self._fd = -1
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        if settled:
-            self._whole = self._small()
 
     def size(self) -> int:
         """
         See `ByteSource.size`.
         """
-        fd = self._checked()
-        return os.fstat(fd).st_size if self._whole is None else len(self._whole)
+        return os.fstat(self._checked()).st_size
 
     def read_at(self, offset: int, size: int) -> bytes:
         """
@@ -81,9 +71,6 @@ class FileSource:
         """
         if offset > _LAST_OFFSET:
             return b""
-        if self._whole is not None:
-            self._checked()
-            return self._whole[offset : offset + size]
         block = os.pread(self._checked(), size, offset)
         while len(block) < size:
             more = os.pread(self._fd, size - len(block), offset + len(block))
@@ -102,16 +89,6 @@ class FileSource:
 
     def __del__(self) -> None:
         self.close()
-
-    def _small(self) -> bytes | None:
-        """
-        Return all of a small file; None of a larger one, and where the disk refuses some of it.
-        """
-        try:
-            found = os.pread(self._fd, _SMALL + 1, 0)
-        except OSError:
-            return None
-        return found if len(found) <= _SMALL and len(found) == os.fstat(self._fd).st_size else None
 
     def _checked(self) -> int:
         if self._fd < 0:

@@ -54,8 +54,8 @@ class PatchedSource(FileSource):
         failure: The first error that a block was given up for; None as long as all could be read.
     """
 
-    def __init__(self, path: Path, *, settled: bool = False) -> None:
-        super().__init__(path, settled=settled)
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self.failure: OSError | None = None
         self._holes: list[Hole] = []
         self._failed = 0
