@@ -143,11 +143,11 @@ def _text(value: Any) -> str | None:
 
 def _duration_ns(start_ns: int | None, end_ns: int | None) -> int | None:
     """
-    Return how long it took; centuries that 64 bits don't hold come around at the other end, as Arrow subtracts.
+    Return how long it took; None if it is not known, or centuries that 64 bits don't hold.
     """
-    if start_ns is None or end_ns is None:
+    if start_ns is None or end_ns is None or not -(2**63) <= end_ns - start_ns < 2**63:
         return None
-    return (end_ns - start_ns + 2**63) % 2**64 - 2**63
+    return end_ns - start_ns
 
 
 def _sqlstate(error: str | None) -> str | None:

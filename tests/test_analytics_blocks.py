@@ -243,3 +243,16 @@ def test_lines_that_share_nothing_may_begin_with_spaces():
     lines = [b'{"ei":1}\n', b' \t{"ei": 2} \r\n', b'{"ei":3}\n', b"\t{}\n"]
     found = read([lines])
     assert [event for block in found for event in to_events(block.batch)] == [{"ei": 1}, {"ei": 2}, {"ei": 3}, {}]
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_what_lines_share_and_nothing_else_is_no_event(count):
+    """A line that ends behind the comma of what all lines share is told, and is no event without fields of its own."""
+    lines = [line(n, db_query="x") for n in range(count)]
+    lines[1] = encode_line(CONSTANT)[:-2] + b",}\n"
+    told = []
+    found = read([lines], fault=lambda recording, error: told.append(recording))
+    assert told == [0]
+    events = [event for block in found for event in to_events(block.batch)]
+    assert events == [decode_line(one) for one in lines[:1] + lines[2:]]
+    assert [place for block in found for place in block.broken] == [(1, 0)]

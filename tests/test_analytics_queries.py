@@ -518,6 +518,35 @@ def test_damage_is_a_gap(tmp_path):
         list(query_batches(recording))
 
 
+def test_damage_is_a_gap_where_nothing_is_numbered(tmp_path):
+    """
+    A chunk that is lost takes results with it, and no statement gets another one's, also without `ei`.
+    """
+    events = events_of("SELECT 'a'", 1, "SELECT 'b'", 2, "SELECT 'c'", 3)
+    for event in events:
+        del event["ei"]
+    chunks = [events[:1], events[1:3], events[3:]]
+    data = bytearray(recordings.recording_bytes(chunks, sealed=True))
+    body = next(part for part in recordings.parts(bytes(data)) if part.name == "body" and part.chunk == 1)
+    data[body.offset + 20] ^= 1
+    path = tmp_path / recordings.sealed_name()
+    path.write_bytes(data)
+    with open_recording(path, mode="salvage") as recording:
+        rows = [row for batch in query_batches(recording) for row in batch.to_pylist()]
+        assert recording.damage
+    assert [(row["statement"], row["affected_records"]) for row in rows] == [("SELECT 'a'", None), ("SELECT 'c'", 3)]
+
+
+def test_a_duration_of_centuries_is_not_known():
+    """
+    A time that 64 bits of nanoseconds don't hold is null, and not one that goes back.
+    """
+    events = events_of("SELECT 1", 1, "SELECT 2", 2)
+    events[0]["time"], events[1]["time"] = "1700-01-01T00:00:00Z", "2200-01-01T00:00:00Z"
+    events[2]["time"], events[3]["time"] = "2026-07-20T20:00:00Z", "2026-07-20T19:59:59Z"
+    assert told(events, "duration_ns") == [(None,), (-SECOND,)]
+
+
 @pytest.mark.parametrize("line", [b"[1]\n", b"{\n", b'{"a":1}{"b":2}\n', b"nonsense\n"])
 def test_lines_that_are_no_events(tmp_path, monkeypatch, line):
     """

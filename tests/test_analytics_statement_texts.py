@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recordkit.analytics.statement_texts import derived
+from recordkit.sql import tokens
 from recordkit.sql.derivation import Deriver
 from recordkit.sql.dialects import dialect_of
-from recordkit.sql import tokens
 from recordkit.sql.tokens import MAX_STATEMENT_CHARS
 from sql_samples import SAMPLES
 

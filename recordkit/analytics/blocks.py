@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.cutting import Cutter, Segment
@@ -59,7 +58,7 @@ class Block(NamedTuple):
         batch: The rows; columns that are null throughout may be missing.
         recordings: Of each row, the number of the recording that it was added with.
         size: Bytes of text in it, about.
-        broken: Where lines were that are no events: the number of rows before, and of the recording.
+        broken: Where lines are missing or no events: the number of rows before, and of the recording.
     """
 
     batch: "pa.RecordBatch"
@@ -78,12 +77,14 @@ class _Run:
         count: How many.
         ends: The event that ends the session may be among them.
         recording: Its number.
+        broken: Lines are missing before them.
     """
 
     raw: bytes
     count: int
     ends: bool
     recording: int
+    broken: bool = False
 
 
 class _Fault(NamedTuple):
@@ -154,7 +155,7 @@ class EventBlocks:
         self._workers: ThreadPoolExecutor | None = None
         self._schema = arrow_schema(EVENTS)
 
-    def add(self, raw: bytes, count: int, *, ends: bool, recording: int = 0) -> Iterator[Block]:
+    def add(self, raw: bytes, count: int, *, ends: bool, recording: int = 0, broken: bool = False) -> Iterator[Block]:
         """
         Take *count* whole lines and yield the blocks that are full.
 
@@ -163,12 +164,14 @@ class EventBlocks:
             count: How many.
             ends: The event that ends the session may be among them.
             recording: Number of the recording, for `Block.recordings`.
+            broken: Lines are missing before them.
         """
         for piece in pieces(raw, _PIECE_BYTES):
             lines = count if piece is raw else line_count(piece)
             if not lines:
                 continue
-            self._runs.append(_Run(piece, lines, ends, recording))
+            self._runs.append(_Run(piece, lines, ends, recording, broken))
+            broken = False
             self._bytes += len(piece)
             if self._bytes >= _BLOCK_BYTES:
                 self._send()
@@ -214,7 +217,7 @@ class EventBlocks:
         parts, left = self._grouped(runs)
         parts += self._read(runs, left, faults)
         batch, places = self._joined(parts)
-        broken = _broken(faults, places)
+        broken = _broken(faults, runs, places)
         if not batch.num_rows and not broken:
             return _Made(None, faults)
         if len({run.recording for run in runs}) == 1:
@@ -330,11 +333,14 @@ def _rows(segment: Segment, places: Sequence[int], runs: list[_Run], faults: _Fa
             faults.append(_Fault(place, _recording_at(place, runs), error))
 
 
-def _broken(faults: _Faults, places: "pa.Int64Array") -> list[tuple[int, int]]:
-    if not faults:
+def _broken(faults: _Faults, runs: list[_Run], places: "pa.Int64Array") -> list[tuple[int, int]]:
+    found = [(fault.place, fault.recording) for fault in faults]
+    begins = accumulate((run.count for run in runs), initial=0)
+    found += [(begin, run.recording) for run, begin in zip(runs, begins, strict=False) if run.broken]
+    if not found:
         return []
     numbers = places.to_pylist()
-    return [(bisect_left(numbers, fault.place), fault.recording) for fault in sorted(faults, key=itemgetter(0))]
+    return [(bisect_left(numbers, place), recording) for place, recording in sorted(found)]
 
 
 def _lines_of(runs: list[_Run], left: list[tuple[int, bytes]] | None) -> Iterator[tuple[_Run, Sequence[int]]]:

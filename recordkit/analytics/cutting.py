@@ -114,6 +114,13 @@ class Cutter:
         return prefix_of(line, shared, self._known)
 
 
+def _start(prefix: Prefix) -> bytes:
+    """
+    Return what a line with *prefix* begins with: behind its comma comes a name, or it would be no JSON.
+    """
+    return prefix.text + b'"' if prefix.names else prefix.text
+
+
 def _cut_all(raw: bytes, prefix: Prefix, count: int) -> Segment | None:
     """
     Return *raw* as one segment; None if one of its *count* lines begins otherwise.
@@ -122,7 +129,7 @@ def _cut_all(raw: bytes, prefix: Prefix, count: int) -> Segment | None:
     import pyarrow.compute as pc
 
     begin, size = len(prefix.text), len(raw) - 1
-    if not raw.startswith(prefix.text) or size > _MAX_CUT:
+    if not raw.startswith(_start(prefix)) or size > _MAX_CUT:
         return None
     # One pass in C++ with the interpreter free, half the time of split and slice. Its length tells how often it cut.
     one = pa.Array.from_buffers(
@@ -130,18 +137,18 @@ def _cut_all(raw: bytes, prefix: Prefix, count: int) -> Segment | None:
         1,
         [None, pa.py_buffer(bytes(4) + (size - begin).to_bytes(4, sys.byteorder)), pa.py_buffer(raw).slice(begin)],
     )
-    cut = b"\n" + prefix.text
-    text = pc.replace_substring(one, cut, _BETWEEN)[0].as_buffer()
-    if size - begin - len(text) != (count - 1) * (len(cut) - len(_BETWEEN)):
+    cut, between = b"\n" + _start(prefix), _BETWEEN + _start(prefix)[begin:]
+    text = pc.replace_substring(one, cut, between)[0].as_buffer()
+    if size - begin - len(text) != (count - 1) * (len(cut) - len(between)):
         return None
-    if cut == _BETWEEN and raw.count(_BETWEEN) != count - 1:  # nothing but the brace, so no length tells
+    if cut == between and raw.count(cut) != count - 1:  # nothing but the brace, so no length tells
         return None
     return Segment(prefix, text, count)
 
 
 def _cut_some(raw: bytes, prefixes: list[Prefix]) -> Iterator[Segment]:
     def prefix_of(line: bytes) -> Prefix | None:
-        return next((prefix for prefix in prefixes if line.startswith(prefix.text)), None)
+        return next((prefix for prefix in prefixes if line.startswith(_start(prefix))), None)
 
     for prefix, lines in groupby(raw[:-1].split(b"\n"), prefix_of):
         if prefix is None:

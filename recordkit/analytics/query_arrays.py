@@ -158,7 +158,6 @@ def query_batch(statements: "pa.RecordBatch", results: "pa.Table", numbers: Sequ
     Return the rows of *statements*, each with its result, by number; None has none.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     result = results.take(pa.array(numbers, pa.int64())).combine_chunks()
     of_result = {name: result[name].combine_chunks() for name in result.column_names}
@@ -168,10 +167,23 @@ def query_batch(statements: "pa.RecordBatch", results: "pa.Table", numbers: Sequ
         "result_ei": of_result["ei"],
         "ei": found["ei"],
         "sqlstate": _sqlstates(of_result["sqlstate"], of_result["error"]),
-        "duration_ns": pc.subtract(ends.cast(pa.int64()), starts.cast(pa.int64())),
+        "duration_ns": _durations(starts.cast(pa.int64()), ends.cast(pa.int64())),
     }
     schema = arrow_schema(QUERIES)
     return pa.record_batch([found[name] for name in schema.names], schema=schema)
+
+
+def _durations(starts: "pa.Int64Array", ends: "pa.Int64Array") -> "pa.Int64Array":
+    """
+    Return the time between *starts* and *ends*; null where it is more than 64 bits hold, 292 years.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.subtract(ends, starts)
+    zero = pa.scalar(0, pa.int64())
+    right = pc.equal(pc.greater_equal(ends, starts), pc.greater_equal(found, zero))
+    return pc.if_else(right, found, None)
 
 
 def _result_schema() -> "pa.Schema":
@@ -195,10 +207,8 @@ def _own(events: Sequence[Event], schema: "pa.Schema") -> "pa.Table":
 
 def _of_type(value: Any, kind: type) -> Any:
     """
-    Return *value* if it is of this type, a fraction cut where a whole number is wanted, else None.
+    Return *value* if it is of this type, else None.
     """
-    if kind is int and type(value) is float:
-        value = int(value)
     if type(value) is int and not _INT_MIN <= value <= _INT_MAX:
         return None
     return value if type(value) is kind else None

@@ -39,12 +39,15 @@ def event_blocks(pieces: Iterable[Piece], fault: Fault) -> Iterator[Block]:
     """
     blocks = EventBlocks(fault)
     for piece in pieces:
-        recording = piece.recording
+        recording, known = piece.recording, 0
         for entry, raw in recording.follow(piece.after):
+            damage = len(recording.damage)
             if piece.last is None or entry.sequence <= piece.last:
-                yield from blocks.add(raw, entry.events, ends=bool(entry.marks & MARK_END), recording=piece.number)
+                ends, broken = bool(entry.marks & MARK_END), damage > known
+                yield from blocks.add(raw, entry.events, ends=ends, recording=piece.number, broken=broken)
+            known = damage
             if piece.last is not None and entry.sequence >= piece.last:
                 break
-        for damage in recording.damage:
-            fault(piece.number, damage.error)
+        for one in recording.damage:
+            fault(piece.number, one.error)
     yield from blocks.flush()
