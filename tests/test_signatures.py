@@ -455,6 +455,8 @@ def test_signatures_of_later_writers_are_passed_over():
 def test_what_others_change_before_the_end_is_seen_at_sealing(attack, key, tmp_path):
     """
     A recorder whose file was changed or cut meanwhile does not seal it, with or without a key, and says why.
+
+    It has written its last chunk behind what it wrote itself; what was put before that is left as it is.
     """
     recorder = Recorder(tmp_path, signing_key=key, files=QuickFiles())
     s = recorder.session(user="alice")
@@ -472,7 +474,8 @@ def test_what_others_change_before_the_end_is_seen_at_sealing(attack, key, tmp_p
     with pytest.raises(FormatError):
         s.close()
     assert not (tmp_path / s.sid[-2:]).exists()
-    assert path.read_bytes().startswith(changed)
+    kept = min(len(changed), len(data))  # a forged file may compress to a byte more than the one it replaces
+    assert path.read_bytes()[:kept] == changed[:kept]
     recorder.close()
 
 
