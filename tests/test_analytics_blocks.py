@@ -143,6 +143,8 @@ def test_lines_of_one_layout_are_read_by_arrow(monkeypatch):
         line(5).replace(b'"ei":5', b'"ei" : 5, "error" : null'),
         json.dumps(json.loads(line(5))).encode() + b"\n",
         line(5, db_query_parameters=[1]),
+        line(5, db_query_parameters=[None, ""]),
+        line(5, parameters=[None]),
     ],
 )
 def test_an_odd_line_takes_the_general_way_alone(odd, monkeypatch):
@@ -208,6 +210,14 @@ def test_a_block_with_a_huge_line_is_not_copied_about(monkeypatch):
     found = read([lines])
     assert counting.cut == 0
     assert [event for block in found for event in to_events(block.batch)] == [decode_line(one) for one in lines]
+
+
+@pytest.mark.parametrize("values", [[None], [None, ""], [None, "x"], ["x", None], [None, None, "x"], []])
+def test_parameters_that_are_null_are_read(values):
+    """Lists with nulls, wherever these stand, come back as they are."""
+    lines = [line(n, parameters=values) for n in range(3)]
+    events = [event for block in read([lines]) for event in to_events(block.batch)]
+    assert same(events, [decode_line(one) for one in lines])
 
 
 def test_nulls_cost_no_memory():

@@ -84,8 +84,9 @@ class Reader:
                 return None
             if table.num_rows != rows or not set(table.column_names) <= _ASKED.keys():
                 return None
+            # Lists that it finds by itself and that begin with null lack values (pyarrow 26: [null, ""] has one).
             guessed = {name for name, kind in zip(table.column_names, table.schema.types, strict=True)
-                       if kind != _read_as(name)}  # fmt: skip
+                       if kind != _read_as(name) or (name not in fields and pa.types.is_list(kind))}  # fmt: skip
             if not guessed:
                 return table
             fields |= {name: _read_as(name) for name in guessed}
