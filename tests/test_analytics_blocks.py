@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from analytics_events import sessions
 from recorded import same
-from recordkit.analytics import blocks, grouping
+from recordkit.analytics import blocks, line_columns
 from recordkit.analytics.blocks import EventBlocks
 from recordkit.analytics.rows import to_events
 from recordkit.analytics.tables import TABLES
@@ -45,20 +45,20 @@ def owners(found):
 
 
 class Counting:
-    """Counts the lines that took a fast way: by layouts, by Arrow's reader."""
+    """Counts the lines that took a fast way: field by field, or by Arrow's reader."""
 
     def __init__(self, monkeypatch):
         self.rows = self.asked = self.cut = 0
         from recordkit.analytics.parsing import Reader
 
-        grouped_before = blocks.grouped
+        columns_before = blocks.columns_of
 
-        def grouped(text, counts):
-            found = grouped_before(text, counts)
-            self.cut += 0 if found is None else sum(len(group.places) for group in found[0])
-            return found
+        def columns_of(lines):
+            groups, left = columns_before(lines)
+            self.cut += sum(len(group.places) for group in groups)
+            return groups, left
 
-        monkeypatch.setattr(blocks, "grouped", grouped)
+        monkeypatch.setattr(blocks, "columns_of", columns_of)
 
         read_before = Reader.read
 
@@ -71,12 +71,12 @@ class Counting:
         monkeypatch.setattr(Reader, "read", counted)
 
 
-@pytest.fixture(params=[1, 16], ids=["layouts of one line", "as always"])
+@pytest.fixture(params=[1, 16], ids=["one line is enough", "as always"])
 def few(request, monkeypatch):
-    """How few lines are worth a layout."""
-    monkeypatch.setattr(grouping, "FEW", request.param)
+    """How few lines are worth a way of their own."""
+    monkeypatch.setattr(line_columns, "FEW", request.param)
     monkeypatch.setattr(blocks, "FEW", request.param)
-    monkeypatch.setattr(grouping, "_IN_VAIN", 100 if request.param == 1 else 6)
+    monkeypatch.setattr(line_columns, "_IN_VAIN", 100 if request.param == 1 else 6)
     return request.param
 
 
@@ -205,7 +205,7 @@ def test_blocks_are_bounded(monkeypatch):
 def test_a_block_with_a_huge_line_is_not_copied_about(monkeypatch):
     """Lines beside one that is too large for the fast way take another, and come out as they are."""
     counting = Counting(monkeypatch)
-    monkeypatch.setattr(blocks, "_GROUPED_BYTES", 100_000)
+    monkeypatch.setattr(blocks, "_HUGE_BYTES", 100_000)
     lines = [line(n, db_query="x" * (100_000 if n == 50 else 5)) for n in range(100)]
     found = read([lines])
     assert counting.cut == 0

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import recordings
 from analytics_events import counts_of, times
 from recordkit import analytics
-from recordkit.analytics import blocks, grouping
+from recordkit.analytics import blocks, line_columns
 from recordkit.analytics.query_columns import QUERIES, SESSION_FIELDS
 from recordkit.analytics.schema import arrow_schema
 from recordkit.analytics.statements import cassandra_ids
@@ -490,7 +490,7 @@ def tight(*, few=None, block_bytes=None):
     with pytest.MonkeyPatch.context() as patch:
         if few is not None:
             patch.setattr(blocks, "FEW", few)
-            patch.setattr(grouping, "FEW", few)
+            patch.setattr(line_columns, "FEW", few)
         if block_bytes is not None:
             patch.setattr(blocks, "_BLOCK_BYTES", block_bytes)
             patch.setattr(blocks, "_PIECE_BYTES", block_bytes)

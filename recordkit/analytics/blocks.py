@@ -1,7 +1,7 @@
 """
 Runs of stored lines to record batches of `events`, some mebibytes at a time.
 
-Lines are cut where all have the same text (`recordkit.analytics.grouping`), many chunks at once. What is left
+Lines are read field by field (`recordkit.analytics.line_columns`), many chunks at once. What is left
 of that goes to Arrow's reader of JSON, without what it has in common (`recordkit.analytics.cutting`,
 `recordkit.analytics.parsing`); and where that leaves any doubt, the general way, one Python object an event
 (`recordkit.analytics.rows`). Whichever way they go, the rows are the same, in the order of the lines.
@@ -12,17 +12,18 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.cutting import Cutter, Segment
-from recordkit.analytics.grouping import FEW, Group, grouped
-from recordkit.analytics.layouts import Columns
+from recordkit.analytics.line_columns import FEW, Group, columns_of
 from recordkit.analytics.parsing import Reader
-from recordkit.analytics.prefixes import Prefix
+from recordkit.analytics.prefixes import CutLines, Prefix, cut_lines, joined, uncut
 from recordkit.analytics.rows import Row, batch_of, row_of
+from recordkit.analytics.runs import Run, lines_left, parts_of, recording_at
 from recordkit.analytics.schema import EVENT_TYPES, EVENTS, arrow_schema, arrow_type
+from recordkit.analytics.slots import Columns
 from recordkit.container.line_count import line_count
 from recordkit.container.parsing import pieces
 from recordkit.errors import UndecodableEventError
@@ -32,16 +33,17 @@ from recordkit.limits import MIB
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_BYTES: Final = 12 * MIB
-"""Of lines: fifty chunks, so that each call of Arrow is for thousands of lines. Where they are of several kinds, 8 MiB
-take a fifth more time; 16 take no less, and 50 MiB more memory."""
+_BLOCK_BYTES: Final = 24 * MIB
+"""Of lines: a hundred chunks, so that each call of Arrow, which may wait for the interpreter, is for many lines."""
+_CUT_BYTES: Final = 13 * MIB
+"""Of lines that are cut at a time, half a block: what they begin with need not be in memory for longer."""
 _PIECE_BYTES: Final = 4 * MIB
 """Of a chunk's lines that are taken at a time; a chunk may have 512 MiB."""
-_GROUPED_BYTES: Final = 32 * MIB
-"""Of a block, to be cut by layouts: a line may have 512 MiB, and is copied several times there."""
+_HUGE_BYTES: Final = 32 * MIB
+"""Of what is cut at a time, not to be read by fields: a line may have 512 MiB, and is copied several times there."""
 _WORKERS: Final = 2
 """Threads that make blocks: with the one that reads and the one that writes, enough for a few cores."""
-_AHEAD: Final = 3
+_AHEAD: Final = 2
 """Blocks that are made while the next lines are read."""
 _PAUSE: Final = 16
 """Blocks for which a way is not tried that was of no use."""
@@ -65,26 +67,6 @@ class Block(NamedTuple):
     recordings: "pa.Array"
     size: int
     broken: Sequence[tuple[int, int]] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """
-    Whole lines of one recording.
-
-    Attributes:
-        raw: Each with its newline.
-        count: How many.
-        ends: The event that ends the session may be among them.
-        recording: Its number.
-        broken: Lines are missing before them.
-    """
-
-    raw: bytes
-    count: int
-    ends: bool
-    recording: int
-    broken: bool = False
 
 
 class _Fault(NamedTuple):
@@ -124,13 +106,13 @@ class _Memory(threading.local):
 
     Attributes:
         cutter, reader: They learn from lines.
-        without_groups, without_reader: Blocks for which this way is not tried.
+        without_columns, without_reader: Blocks for which this way is not tried.
     """
 
     def __init__(self) -> None:
         self.cutter = Cutter()
         self.reader = Reader()
-        self.without_groups = self.without_reader = 0
+        self.without_columns = self.without_reader = 0
 
 
 class EventBlocks:
@@ -149,7 +131,7 @@ class EventBlocks:
         self._fault = fault
         self._fast = fast
         self._memory = _Memory()
-        self._runs: list[_Run] = []
+        self._runs: list[Run] = []
         self._bytes = 0
         self._waiting: deque[Future[_Made]] = deque()
         self._workers: ThreadPoolExecutor | None = None
@@ -170,7 +152,7 @@ class EventBlocks:
             lines = count if piece is raw else line_count(piece)
             if not lines:
                 continue
-            self._runs.append(_Run(piece, lines, ends, recording, broken))
+            self._runs.append(Run(piece, lines, ends, recording, broken))
             broken = False
             self._bytes += len(piece)
             if self._bytes >= _BLOCK_BYTES:
@@ -188,7 +170,8 @@ class EventBlocks:
             self._workers.shutdown()
             self._workers = None
         runs, size, self._runs, self._bytes = self._runs, self._bytes, [], 0
-        yield from self._told(self._made(runs, size))
+        if runs:
+            yield from self._told(self._made(runs, size))
 
     def _send(self) -> None:
         """
@@ -205,18 +188,19 @@ class EventBlocks:
         if made.block is not None:
             yield made.block
 
-    def _made(self, runs: list[_Run], size: int) -> _Made:
+    def _made(self, runs: list[Run], size: int) -> _Made:
         """
         Make a block; in any thread.
         """
         import pyarrow as pa
 
         faults: _Faults = []
-        if not runs:
-            return _Made(None, faults)
-        parts, left = self._grouped(runs)
-        parts += self._read(runs, left, faults)
-        batch, places = self._joined(parts)
+        lines, runs = self._cut(runs)
+        groups, left = columns_of(lines)
+        if 2 * len(left) > lines.total:
+            self._memory.without_columns = _PAUSE
+        groups += self._read(runs, left, faults)
+        batch, places = self._joined(groups)
         broken = _broken(faults, runs, places)
         if not batch.num_rows and not broken:
             return _Made(None, faults)
@@ -227,37 +211,36 @@ class EventBlocks:
             owners = pa.concat_arrays(each).take(places)
         return _Made(Block(batch, owners, size, broken), faults)
 
-    def _grouped(self, runs: list[_Run]) -> tuple[list[Group], list[tuple[int, bytes]] | None]:
+    def _cut(self, runs: list[Run]) -> tuple[CutLines, list[Run]]:
         """
-        Return what layouts give, and the lines left over with their numbers; None for all of them.
+        Return the lines of *runs*, cut where that is worth it, and new runs without the lines that are cut.
         """
+        cuts: list[CutLines] = []
+        after: list[Run] = []
         memory = self._memory
-        if memory.without_groups:
-            memory.without_groups -= 1
-            return [], None
-        count = sum(run.count for run in runs)
-        huge = sum(len(run.raw) for run in runs) > _GROUPED_BYTES
-        if not self._fast or count < FEW or huge:
-            return [], None
-        found = grouped(b"".join([run.raw for run in runs]), [run.count for run in runs])
-        if found is None or len(found[1]) > count // 2:
-            memory.without_groups = _PAUSE
-        return ([], None) if found is None else found
+        try_it = self._fast and not memory.without_columns
+        memory.without_columns -= memory.without_columns > 0
+        for part in parts_of(runs, _CUT_BYTES):
+            count, lines = sum(run.count for run in part), None
+            if try_it and count >= FEW and sum(len(run.raw) for run in part) <= _HUGE_BYTES:
+                lines = cut_lines([run.raw for run in part], [run.count for run in part])
+            cuts.append(uncut(count) if lines is None else lines)
+            after += part if lines is None else [replace(run, raw=b"") for run in part]
+        runs.clear()  # who asked for this still has the list, and with it the lines
+        return joined(cuts), after
 
-    def _read(self, runs: list[_Run], left: list[tuple[int, bytes]] | None, faults: _Faults) -> list[Group]:
+    def _read(self, runs: list[Run], left: list[tuple[int, bytes]], faults: _Faults) -> list[Group]:
         """
-        Return the columns of lines that are in no group; None means all of *runs*.
+        Return the columns of the lines that are *left*, and of those that still are in their *runs*.
         """
-        if left is not None and not left:
-            return []
         memory = self._memory
         cut = self._fast and not memory.without_reader
         memory.without_reader -= memory.without_reader > 0
         stretches = [
-            stretch for run, places in _lines_of(runs, left) for stretch in self._stretches(run, places, cut=cut)
+            stretch for run, places in lines_left(runs, left) for stretch in self._stretches(run, places, cut=cut)
         ]
         found = list(self._parsed([one for one in stretches if one.segment.prefix is not None]))
-        if cut and not found and left is None:
+        if cut and not found and any(run.raw for run in runs):
             memory.without_reader = _PAUSE
         rows: list[Row] = []
         of_rows: list[int] = []
@@ -270,7 +253,7 @@ class EventBlocks:
             found.append(Group(batch_of(rows), _numbers(of_rows)))
         return found
 
-    def _stretches(self, run: _Run, places: Sequence[int], *, cut: bool) -> Iterator[_Stretch]:
+    def _stretches(self, run: Run, places: Sequence[int], *, cut: bool) -> Iterator[_Stretch]:
         if not cut:
             yield _Stretch(Segment(None, run.raw[:-1], run.count), places)
             return
@@ -325,15 +308,15 @@ class EventBlocks:
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def _rows(segment: Segment, places: Sequence[int], runs: list[_Run], faults: _Faults) -> Iterator[tuple[int, Row]]:
+def _rows(segment: Segment, places: Sequence[int], runs: list[Run], faults: _Faults) -> Iterator[tuple[int, Row]]:
     for place, line in zip(places, segment.lines(), strict=True):
         try:
             yield place, row_of(decode_line(line))
         except UndecodableEventError as error:
-            faults.append(_Fault(place, _recording_at(place, runs), error))
+            faults.append(_Fault(place, recording_at(place, runs), error))
 
 
-def _broken(faults: _Faults, runs: list[_Run], places: "pa.Int64Array") -> list[tuple[int, int]]:
+def _broken(faults: _Faults, runs: list[Run], places: "pa.Int64Array") -> list[tuple[int, int]]:
     found = [(fault.place, fault.recording) for fault in faults]
     begins = accumulate((run.count for run in runs), initial=0)
     found += [(begin, run.recording) for run, begin in zip(runs, begins, strict=False) if run.broken]
@@ -341,31 +324,6 @@ def _broken(faults: _Faults, runs: list[_Run], places: "pa.Int64Array") -> list[
         return []
     numbers = places.to_pylist()
     return [(bisect_left(numbers, place), recording) for place, recording in sorted(found)]
-
-
-def _lines_of(runs: list[_Run], left: list[tuple[int, bytes]] | None) -> Iterator[tuple[_Run, Sequence[int]]]:
-    """
-    Yield the lines that are *left* of each run, and their numbers within the block; None is all.
-    """
-    begin = 0
-    waiting = deque(left or ())
-    for run in runs:
-        end = begin + run.count
-        if left is None:
-            yield run, range(begin, end)
-        else:
-            lines = []
-            while waiting and waiting[0][0] < end:
-                lines.append(waiting.popleft())
-            if lines:
-                raw = b"".join([line + b"\n" for _, line in lines])
-                yield replace(run, raw=raw, count=len(lines)), [place for place, _ in lines]
-        begin = end
-
-
-def _recording_at(place: int, runs: list[_Run]) -> int:
-    ends = accumulate(run.count for run in runs)
-    return next(run.recording for run, end in zip(runs, ends, strict=True) if place < end)
 
 
 def _attach(columns: Columns, segments: Sequence[Segment]) -> bool:

@@ -19,10 +19,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from recordkit.analytics.layouts import Columns
 from recordkit.analytics.moments import fraction_digits, moments_of
 from recordkit.analytics.rows import BY_FIELD
 from recordkit.analytics.schema import TIME_DIGITS, ColumnType
+from recordkit.analytics.slots import Columns
 from recordkit.events.codec import is_utf8
 
 if TYPE_CHECKING:

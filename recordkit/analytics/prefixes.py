@@ -4,11 +4,19 @@ What the lines of a session begin with: fields that all of them share.
 FORMAT.md asks writers to put a session's constant fields first. A `Prefix` is parsed once, and cut off each line.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.rows import BY_FIELD, Row, row_of
+from recordkit.analytics.spans import Spans, lines_of, numbers
 from recordkit.errors import InvalidEventError, UndecodableEventError
-from recordkit.events import Event, decode_line, encode_line
+from recordkit.events import CONSTANT_FIELDS, Event, decode_line, encode_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_CONSTANT: Final = frozenset(CONSTANT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,3 +65,123 @@ def prefix_of(line: bytes, shared: frozenset[str], known: dict[bytes, Prefix]) -
     if prefix is None:
         prefix = known[text] = Prefix(text, row_of(front), frozenset(front))
     return prefix
+
+
+_BRACE: Final = Prefix(b"{", {}, frozenset())
+
+
+class CutLines(NamedTuple):
+    """
+    Lines without what they begin with.
+
+    Attributes:
+        total: How many lines there are.
+        prefixes: Theirs, in the order of the lines; one at least.
+        which: Of each line, the number of its prefix.
+        rows: The lines that begin with it.
+        texts: What is behind it.
+        others: Lines that begin otherwise or have control characters, by their numbers.
+    """
+
+    total: int
+    prefixes: list[Prefix]
+    which: "pa.Int32Array"
+    rows: "pa.Int32Array"
+    texts: "pa.BinaryArray"
+    others: list[tuple[int, bytes]]
+
+
+def cut_lines(parts: Sequence[bytes], counts: Sequence[int]) -> CutLines | None:
+    """
+    Cut off what lines have in common; None if they are not as many as they should be.
+
+    Args:
+        parts: Whole lines, one at least, each with its newline; less than 2 GiB.
+        counts: How many lines each part has; those of a part are probably of one session.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lines, controlled = lines_of(parts)
+    if len(lines) != sum(counts):
+        return None
+    prefixes: list[Prefix] = []
+    begins, which, masks = [], [], []
+    for prefix, begin, end in _stretches(lines, counts):
+        if prefix not in prefixes[-1:]:
+            prefixes.append(prefix)
+        part, start = lines.slice(begin, end), prefix.text
+        mask = part.starts_with(start)
+        if 2 * mask.true_count < len(part) and prefix is not _BRACE:  # it was a sample of few
+            prefixes[-1], start = _BRACE, b"{"
+            mask = part.starts_with(start)
+        fitting = part if mask.true_count == len(part) else part.where(mask)
+        begins.append(fitting.behind(len(start)).begins)
+        which.append(pa.repeat(pa.scalar(len(prefixes) - 1, pa.int32()), len(part)))
+        masks.append(mask)
+    mask = pa.concat_arrays(masks)
+    rows, others = numbers(len(lines)), list[tuple[int, bytes]]()
+    texts = Spans(lines.data, pa.concat_arrays(begins), lines.ends.filter(mask))
+    if controlled is not None:
+        kept = pc.invert(controlled.filter(mask))
+        mask, texts = pc.and_(mask, pc.invert(controlled)), texts.where(kept)
+    if mask.true_count < len(mask):
+        rows, other = rows.filter(mask), pc.invert(mask)
+        others = list(zip(pc.indices_nonzero(other).to_pylist(), lines.where(other).texts().to_pylist(), strict=True))
+    return CutLines(len(lines), prefixes, pa.concat_arrays(which), rows, texts.texts(), others)
+
+
+def uncut(count: int) -> CutLines:
+    """
+    Return *count* lines of which nothing is known.
+    """
+    import pyarrow as pa
+
+    which = pa.repeat(pa.scalar(0, pa.int32()), count)
+    return CutLines(count, [_BRACE], which, which[:0], pa.array([], pa.binary()), [])
+
+
+def joined(cuts: Sequence[CutLines]) -> CutLines:
+    """
+    Return the lines of *cuts*, one at least, behind each other.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(cuts) == 1:
+        return cuts[0]
+    prefixes: dict[bytes, tuple[int, Prefix]] = {}
+    which, rows, others, begin = [], [], list[tuple[int, bytes]](), 0
+    for cut in cuts:
+        places = [prefixes.setdefault(prefix.text, (len(prefixes), prefix))[0] for prefix in cut.prefixes]
+        which.append(pa.array(places, pa.int32()).take(cut.which))
+        rows.append(pc.add(cut.rows, pa.scalar(begin, pa.int32())))
+        others += [(begin + row, line) for row, line in cut.others]
+        begin += cut.total
+    return CutLines(
+        begin,
+        [prefix for _, prefix in prefixes.values()],
+        pa.concat_arrays(which),
+        pa.concat_arrays(rows),
+        pa.concat_arrays([cut.texts for cut in cuts]),
+        others,
+    )
+
+
+def _stretches(lines: Spans, counts: Sequence[int]) -> Iterator[tuple[Prefix, int, int]]:
+    """
+    Yield runs of lines that are likely to have the same prefix: it, the first one's place, the place behind the last.
+    """
+    known: dict[bytes, Prefix] = {}
+    prefix, start, begin, end = None, b"", 0, 0
+    for count in counts:
+        sample = lines[end + count // 2]
+        if prefix is None or not sample.startswith(start):
+            found = prefix_of(sample, _CONSTANT, known) or _BRACE
+            if found is not prefix:
+                if prefix is not None and begin < end:
+                    yield prefix, begin, end
+                prefix, start, begin = found, found.text, end
+        end += count
+    if prefix is not None and begin < end:
+        yield prefix, begin, end

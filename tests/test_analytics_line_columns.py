@@ -3,10 +3,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recordkit.analytics import grouping
-from recordkit.analytics.grouping import grouped
-from recordkit.analytics.layouts import Layout, Others, marked, unmarked
+from recordkit.analytics import line_columns
+from recordkit.analytics.line_columns import columns_of
+from recordkit.analytics.prefixes import cut_lines, joined, uncut
 from recordkit.analytics.rows import row_of
+from recordkit.analytics.sample_lines import fields_of
+from recordkit.analytics.slots import marked, unmarked
 from recordkit.errors import UndecodableEventError
 from recordkit.events import decode_line, encode_line
 
@@ -33,9 +35,9 @@ SHAPES = [
 @pytest.fixture(autouse=True)
 def eager(monkeypatch):
     """Layouts are used for a single line, too, and tried without end."""
-    monkeypatch.setattr(grouping, "FEW", 1)
-    monkeypatch.setattr(grouping, "_LOOKS", 1000)
-    monkeypatch.setattr(grouping, "_IN_VAIN", 1000)
+    monkeypatch.setattr(line_columns, "FEW", 1)
+    monkeypatch.setattr(line_columns, "_LOOKS", 1000)
+    monkeypatch.setattr(line_columns, "_IN_VAIN", 1000)
 
 
 @st.composite
@@ -46,28 +48,42 @@ def alike(draw):
     return [encode_line(CONSTANT | event) for event in events]
 
 
-def rows_of(groups):
+def rows_of(group):
     """Number of a line -> its row, as `row_of` says it."""
-    found = {}
-    for group in groups:
-        columns = {}
-        for name, values in group.columns.items():
-            moments = pa.types.is_timestamp(values.type)
-            columns[name] = (values.cast(pa.int64()) if moments else values).to_pylist()
-        for at, place in enumerate(group.places.to_pylist()):
-            assert place not in found
-            found[place] = {name: values[at] for name, values in columns.items() if values[at] is not None}
-    return found
+    columns = {}
+    for name, values in group.columns.items():
+        moments = pa.types.is_timestamp(values.type)
+        columns[name] = (values.cast(pa.int64()) if moments else values).to_pylist()
+    places = group.places.to_pylist()
+    assert places == sorted(set(places))
+    return {
+        place: {name: values[at] for name, values in columns.items() if values[at] is not None}
+        for at, place in enumerate(places)
+    }
 
 
-def check(lines):
+def read(lines, counts=None):
+    """What `columns_of` returns of lines, some of which are cut together; of those that can't be cut nothing."""
+    cuts, begin = [], 0
+    for count in counts or [len(lines)]:
+        part = lines[begin : begin + count]
+        cuts.append(cut_lines([b"".join(part)], [count]) or uncut(count))
+        begin += count
+    return columns_of(joined(cuts))
+
+
+def check(lines, counts=None):
     """All rows are those of the general way, and what has none is left as it was; return how many have."""
-    answer = grouped(b"".join(lines), [len(lines)])
-    if answer is None:
+    groups, left = read(lines, counts)
+    if not groups:
+        assert [line + b"\n" for _, line in left] in (lines, [])
         return 0
-    groups, left = answer
-    found = rows_of(groups)
-    assert sorted([*found, *(place for place, _ in left)]) == list(range(len(lines)))
+    (group,) = groups
+    for values in group.columns.values():
+        values.validate(full=True)
+        assert len(values) == len(group.places)
+    found = rows_of(group)
+    assert [place for place, _ in left] == [place for place in range(len(lines)) if place not in found]
     for place, line in left:
         assert line + b"\n" == lines[place]
     for place, row in found.items():
@@ -75,11 +91,27 @@ def check(lines):
     return len(found)
 
 
-@given(lines=alike())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_lines_of_a_layout_give_the_rows_of_the_general_way(lines):
-    """Whatever texts, numbers and times stand in lines, a row cut out of them is the row of their event."""
-    check(lines)
+@given(lines=alike(), data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_lines_that_are_alike_give_the_rows_of_the_general_way(lines, data):
+    """Whatever texts, numbers and times stand in lines, however they are cut, their rows are those of their events."""
+    counts, left = [], len(lines)
+    while left:
+        counts.append(data.draw(st.integers(1, left)))
+        left -= counts[-1]
+    check(lines, counts)
+
+
+@given(lines=st.lists(alike(), min_size=2, max_size=3), data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_lines_of_several_sessions_give_the_rows_of_the_general_way(lines, data):
+    """Sessions that begin otherwise, or with fields that others have elsewhere, do not change each other's rows."""
+    found = []
+    for session in lines:
+        begins = data.draw(st.sampled_from([b'{"sid":"t","user":"bob",', b"{", b'{"user":"carol","tenant":5,']))
+        start = encode_line(CONSTANT)[:-2] + b","
+        found.append([line.replace(start, begins, 1) for line in session])
+    check([line for session in found for line in session], [len(session) for session in found])
 
 
 @given(lines=alike(), data=st.data())
@@ -114,9 +146,9 @@ def test_what_go_escapes_is_unescaped():
     """Characters that programs in Go escape beyond need come back as themselves."""
     plain = [line(n, db_query="a < b AND c > d & e") for n in range(9)]
     escaped = [one.replace(b"<", rb"\u003c").replace(b">", rb"\u003e").replace(b"&", rb"\u0026") for one in plain[1:]]
-    groups, left = grouped(b"".join([*escaped[:4], plain[0], *escaped[4:]]), [9])
-    assert (sum(len(group.places) for group in groups), left) == (9, [])
-    assert {row["db_query"] for row in rows_of(groups).values()} == {"a < b AND c > d & e"}
+    (group,), left = read([*escaped[:4], plain[0], *escaped[4:]])
+    assert (len(group.places), left) == (9, [])
+    assert {row["db_query"] for row in rows_of(group).values()} == {"a < b AND c > d & e"}
 
 
 def test_groups_are_found_among_others():
@@ -129,17 +161,16 @@ def test_groups_are_found_among_others():
         ]
         lines += [line(n + 2, event="c", parameters=["x", str(n)]), line(n + 3, event="d", args={"n": n})]
     lines[7] = b'{"ei":null}\n'
-    groups, left = grouped(b"".join(lines), [len(lines)])
-    assert sorted(len(group.places) for group in groups if len(group.places) > 1) == [50, 50, 50]
-    assert [place for place, _ in left] == sorted(place for place, _ in left)
+    _, left = read(lines)
+    assert 7 in [place for place, _ in left]
     assert check(lines) >= 150
 
 
 def test_few_lines_are_left_to_others(monkeypatch):
     """Where a layout does not pay there is no group."""
-    monkeypatch.setattr(grouping, "FEW", 16)
-    assert grouped(b"".join(line(n, db_query="x") for n in range(10, 25)), [15]) is None
-    assert grouped(b"".join(line(n, db_query="x") for n in range(10, 26)), [16]) is not None
+    monkeypatch.setattr(line_columns, "FEW", 16)
+    assert [len(part) for part in read([line(n, db_query="x") for n in range(10, 25)])] == [0, 15]
+    assert [len(part) for part in read([line(n, db_query="x") for n in range(10, 26)])] == [1, 0]
 
 
 @pytest.mark.parametrize("text", [b"", b"a", rb"\\", rb"\"", rb"\\\"", rb"\\\\n\n", b"\xc3\xa9\\\\"])
@@ -149,11 +180,8 @@ def test_marks_come_off(text):
 
 
 def test_a_mark_that_was_there_is_no_json():
-    """Text that has the marks' characters already is refused, as they are no JSON."""
-    for mark in (b"\x01", b"\x02"):
-        for text in (mark, mark + rb"\""):
-            with pytest.raises(Others):
-                marked(text)
+    """Lines with the marks' bytes are no UTF-8, so that nothing is read of them here."""
+    for mark in (b"\xfe", b"\xff"):
         lines = [line(n, db_query="x") for n in range(9)]
         lines[4] = lines[4].replace(b"x", mark)
         assert check(lines) == 0
@@ -168,4 +196,4 @@ def test_a_mark_that_was_there_is_no_json():
 )  # fmt: skip
 def test_other_lines_have_no_layout(other):
     """A line with spaces, without its time, with a field twice, or that is no event, teaches nothing."""
-    assert Layout.learn(other) is None
+    assert fields_of(other) is None
