@@ -189,6 +189,13 @@ def test_a_mark_that_was_there_is_no_json():
             decode_line(lines[4])
 
 
+def test_a_line_that_ends_early_changes_no_other():
+    """A backslash at a line's end and the quote that the next one begins with are no escaped quote."""
+    lines = [line(n, db_query="x") for n in range(40)]
+    lines[7] = lines[7][:-3] + b"\\\n"
+    assert check(lines) == 39
+
+
 @pytest.mark.parametrize(
     "other",
     [b'{"time":"2026-07-20T20:00:00Z","ei": 1}', b'{"ei":1}', b"[]", b"", b'{"time":"noon","time":"2026-07-20T20:00:00Z"}',

@@ -455,8 +455,6 @@ def test_signatures_of_later_writers_are_passed_over():
 def test_what_others_change_before_the_end_is_seen_at_sealing(attack, key, tmp_path):
     """
     A recorder whose file was changed or cut meanwhile does not seal it, with or without a key, and says why.
-
-    It has written its last chunk behind what it wrote itself; what was put before that is left as it is.
     """
     recorder = Recorder(tmp_path, signing_key=key, files=QuickFiles())
     s = recorder.session(user="alice")

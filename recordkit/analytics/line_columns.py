@@ -102,7 +102,7 @@ class _Walk:
         import pyarrow as pa
 
         self._lines = lines
-        self._texts = Spans.of(lines.texts)
+        self._texts = Spans.of(lines.texts).before(len(b"\n"))
         self._begun = list[_Branch]()
         data = self._texts.whole
         if is_utf8(data):

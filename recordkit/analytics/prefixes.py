@@ -5,7 +5,7 @@ FORMAT.md asks writers to put a session's constant fields first. A `Prefix` is p
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.rows import BY_FIELD, Row, row_of
@@ -79,7 +79,8 @@ class CutLines(NamedTuple):
         prefixes: Theirs, in the order of the lines; one at least.
         which: Of each line, the number of its prefix.
         rows: The lines that begin with it.
-        texts: What is behind it.
+        texts: What is behind it, with the newline: else what ends a line and what begins the next could mean
+            something together.
         others: Lines that begin otherwise or have control characters, by their numbers.
     """
 
@@ -128,7 +129,8 @@ def cut_lines(parts: Sequence[bytes], counts: Sequence[int]) -> CutLines | None:
     if mask.true_count < len(mask):
         rows, other = rows.filter(mask), pc.invert(mask)
         others = list(zip(pc.indices_nonzero(other).to_pylist(), lines.where(other).texts().to_pylist(), strict=True))
-    return CutLines(len(lines), prefixes, pa.concat_arrays(which), rows, texts.texts(), others)
+    with_newlines = replace(texts, ends=pc.add(texts.ends, pa.scalar(1, pa.int32())))
+    return CutLines(len(lines), prefixes, pa.concat_arrays(which), rows, with_newlines.texts(), others)
 
 
 def uncut(count: int) -> CutLines:

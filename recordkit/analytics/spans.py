@@ -64,7 +64,7 @@ class Spans:
     data: "pa.Buffer"
     begins: "pa.Int32Array"
     ends: "pa.Int32Array"
-    _from_begins: "list[pa.BinaryArray]" = field(default_factory=list, repr=False, compare=False)  # made when asked for
+    _from_begins: "list[pa.BinaryArray]" = field(init=False, default_factory=list, repr=False, compare=False)
 
     @classmethod
     def of(cls, texts: "pa.BinaryArray") -> Self:
