@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from recordkit.analytics import line_columns
 from recordkit.analytics.line_columns import columns_of
-from recordkit.analytics.prefixes import cut_lines, joined, uncut
+from recordkit.analytics.prefixes import cut_lines
 from recordkit.analytics.rows import row_of
 from recordkit.analytics.sample_lines import fields_of
 from recordkit.analytics.slots import marked, unmarked
@@ -63,13 +63,9 @@ def rows_of(group):
 
 
 def read(lines, counts=None):
-    """What `columns_of` returns of lines, some of which are cut together; of those that can't be cut nothing."""
-    cuts, begin = [], 0
-    for count in counts or [len(lines)]:
-        part = lines[begin : begin + count]
-        cuts.append(cut_lines([b"".join(part)], [count]) or uncut(count))
-        begin += count
-    return columns_of(joined(cuts))
+    """What `columns_of` returns of lines; of those that can't be cut nothing."""
+    cut = cut_lines([b"".join(lines)], counts or [len(lines)])
+    return ([], []) if cut is None else columns_of(cut)
 
 
 def check(lines, counts=None):

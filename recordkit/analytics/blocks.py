@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from recordkit.analytics.cutting import Cutter, Segment
 from recordkit.analytics.line_columns import FEW, Group, columns_of
 from recordkit.analytics.parsing import Reader
-from recordkit.analytics.prefixes import CutLines, Prefix, cut_lines, joined, uncut
+from recordkit.analytics.prefixes import Prefix, cut_lines
 from recordkit.analytics.rows import Row, batch_of, row_of
-from recordkit.analytics.runs import Run, lines_left, parts_of, recording_at
+from recordkit.analytics.runs import Run, lines_left, recording_at
 from recordkit.analytics.schema import EVENT_TYPES, EVENTS, arrow_schema, arrow_type
 from recordkit.analytics.slots import Columns
 from recordkit.container.line_count import line_count
@@ -33,10 +33,9 @@ from recordkit.limits import MIB
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_BYTES: Final = 24 * MIB
-"""Of lines: a hundred chunks, so that each call of Arrow, which may wait for the interpreter, is for many lines."""
-_CUT_BYTES: Final = 13 * MIB
-"""Of lines that are cut at a time, half a block: what they begin with need not be in memory for longer."""
+_BLOCK_BYTES: Final = 16 * MIB
+"""Of lines: sixty chunks, so that each call of Arrow is for thousands of lines. Of more, what is behind the prefixes
+would be above 8 MiB, for which Arrow's pools have fresh pages each time."""
 _PIECE_BYTES: Final = 4 * MIB
 """Of a chunk's lines that are taken at a time; a chunk may have 512 MiB."""
 _HUGE_BYTES: Final = 32 * MIB
@@ -195,10 +194,7 @@ class EventBlocks:
         import pyarrow as pa
 
         faults: _Faults = []
-        lines, runs = self._cut(runs)
-        groups, left = columns_of(lines)
-        if 2 * len(left) > lines.total:
-            self._memory.without_columns = _PAUSE
+        groups, left, runs = self._by_fields(runs)
         groups += self._read(runs, left, faults)
         batch, places = self._joined(groups)
         broken = _broken(faults, runs, places)
@@ -211,23 +207,28 @@ class EventBlocks:
             owners = pa.concat_arrays(each).take(places)
         return _Made(Block(batch, owners, size, broken), faults)
 
-    def _cut(self, runs: list[Run]) -> tuple[CutLines, list[Run]]:
+    def _by_fields(self, runs: list[Run]) -> tuple[list[Group], list[tuple[int, bytes]], list[Run]]:
         """
-        Return the lines of *runs*, cut where that is worth it, and new runs without the lines that are cut.
+        Return what can be read field by field, the lines left over by number, and the runs, without lines if these
+        were read or are left over.
         """
-        cuts: list[CutLines] = []
-        after: list[Run] = []
         memory = self._memory
-        try_it = self._fast and not memory.without_columns
-        memory.without_columns -= memory.without_columns > 0
-        for part in parts_of(runs, _CUT_BYTES):
-            count, lines = sum(run.count for run in part), None
-            if try_it and count >= FEW and sum(len(run.raw) for run in part) <= _HUGE_BYTES:
-                lines = cut_lines([run.raw for run in part], [run.count for run in part])
-            cuts.append(uncut(count) if lines is None else lines)
-            after += part if lines is None else [replace(run, raw=b"") for run in part]
+        if memory.without_columns:
+            memory.without_columns -= 1
+            return [], [], runs
+        count = sum(run.count for run in runs)
+        huge = sum(len(run.raw) for run in runs) > _HUGE_BYTES
+        if not self._fast or count < FEW or huge:
+            return [], [], runs
+        lines = cut_lines([run.raw for run in runs], [run.count for run in runs])
+        if lines is None:
+            return [], [], runs
+        after = [replace(run, raw=b"") for run in runs]
         runs.clear()  # who asked for this still has the list, and with it the lines
-        return joined(cuts), after
+        groups, left = columns_of(lines)
+        if 2 * len(left) > count:
+            memory.without_columns = _PAUSE
+        return groups, left, after
 
     def _read(self, runs: list[Run], left: list[tuple[int, bytes]], faults: _Faults) -> list[Group]:
         """

@@ -85,8 +85,6 @@ class _Branch(NamedTuple):
 def columns_of(lines: CutLines) -> tuple[list[Group], list[tuple[int, bytes]]]:
     """
     Return what could be read of *lines*, a group or nothing, and the lines left over, by their numbers.
-
-    Lines that were not cut are in neither.
     """
     walk = _Walk(lines)
     walk.all()

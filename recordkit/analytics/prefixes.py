@@ -133,43 +133,6 @@ def cut_lines(parts: Sequence[bytes], counts: Sequence[int]) -> CutLines | None:
     return CutLines(len(lines), prefixes, pa.concat_arrays(which), rows, with_newlines.texts(), others)
 
 
-def uncut(count: int) -> CutLines:
-    """
-    Return *count* lines of which nothing is known.
-    """
-    import pyarrow as pa
-
-    which = pa.repeat(pa.scalar(0, pa.int32()), count)
-    return CutLines(count, [_BRACE], which, which[:0], pa.array([], pa.binary()), [])
-
-
-def joined(cuts: Sequence[CutLines]) -> CutLines:
-    """
-    Return the lines of *cuts*, one at least, behind each other.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if len(cuts) == 1:
-        return cuts[0]
-    prefixes: dict[bytes, tuple[int, Prefix]] = {}
-    which, rows, others, begin = [], [], list[tuple[int, bytes]](), 0
-    for cut in cuts:
-        places = [prefixes.setdefault(prefix.text, (len(prefixes), prefix))[0] for prefix in cut.prefixes]
-        which.append(pa.array(places, pa.int32()).take(cut.which))
-        rows.append(pc.add(cut.rows, pa.scalar(begin, pa.int32())))
-        others += [(begin + row, line) for row, line in cut.others]
-        begin += cut.total
-    return CutLines(
-        begin,
-        [prefix for _, prefix in prefixes.values()],
-        pa.concat_arrays(which),
-        pa.concat_arrays(rows),
-        pa.concat_arrays([cut.texts for cut in cuts]),
-        others,
-    )
-
-
 def _stretches(lines: Spans, counts: Sequence[int]) -> Iterator[tuple[Prefix, int, int]]:
     """
     Yield runs of lines that are likely to have the same prefix: it, the first one's place, the place behind the last.

@@ -28,21 +28,6 @@ class Run:
     broken: bool = False
 
 
-def parts_of(runs: Sequence[Run], size: float) -> Iterator[list[Run]]:
-    """
-    Yield *runs* in parts of at most this many bytes, or of one run.
-    """
-    part: list[Run] = []
-    filled = 0
-    for run in runs:
-        if part and filled + len(run.raw) > size:
-            yield part
-            part, filled = [], 0
-        part.append(run)
-        filled += len(run.raw)
-    yield part
-
-
 def lines_left(runs: Sequence[Run], left: list[tuple[int, bytes]]) -> Iterator[tuple[Run, Sequence[int]]]:
     """
     Yield the lines that are *left* of each run, or all that it still has, and their numbers within the block.
