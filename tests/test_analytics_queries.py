@@ -494,19 +494,25 @@ def test_a_field_that_only_some_events_have_is_seen(tmp_path):
     assert rows == rows_of(events)
 
 
+def salvaged(directory, chunks, *, damaged):
+    """The path of a recording with a flipped bit in the chunk *damaged*, and the rows that salvage mode reads of it."""
+    data = bytearray(recordings.recording_bytes(chunks, sealed=True))
+    body = next(part for part in recordings.parts(bytes(data)) if part.name == "body" and part.chunk == damaged)
+    data[body.offset + 20] ^= 1
+    path = directory / recordings.sealed_name()
+    path.write_bytes(data)
+    with open_recording(path, mode="salvage") as recording:
+        rows = [row for batch in query_batches(recording) for row in batch.to_pylist()]
+        assert recording.damage
+    return path, rows
+
+
 def test_damage_is_a_gap(tmp_path):
     """
     Behind a damaged chunk, reading in salvage mode joins no result with a wrong statement.
     """
     events = session()
-    data = bytearray(recordings.recording_bytes(chunks_of(events), sealed=True))
-    body = next(part for part in recordings.parts(bytes(data)) if part.name == "body" and part.chunk == 3)
-    data[body.offset + 20] ^= 1
-    path = tmp_path / recordings.sealed_name()
-    path.write_bytes(data)
-    with open_recording(path, mode="salvage") as recording:
-        rows = [row for batch in query_batches(recording) for row in batch.to_pylist()]
-        assert recording.damage
+    path, rows = salvaged(tmp_path, chunks_of(events), damaged=3)
     whole = {row["ei"]: row for row in rows_of(events)}
     assert 30 < len(rows) < 40
     for row in rows:
@@ -525,15 +531,7 @@ def test_damage_is_a_gap_where_nothing_is_numbered(tmp_path):
     events = events_of("SELECT 'a'", 1, "SELECT 'b'", 2, "SELECT 'c'", 3)
     for event in events:
         del event["ei"]
-    chunks = [events[:1], events[1:3], events[3:]]
-    data = bytearray(recordings.recording_bytes(chunks, sealed=True))
-    body = next(part for part in recordings.parts(bytes(data)) if part.name == "body" and part.chunk == 1)
-    data[body.offset + 20] ^= 1
-    path = tmp_path / recordings.sealed_name()
-    path.write_bytes(data)
-    with open_recording(path, mode="salvage") as recording:
-        rows = [row for batch in query_batches(recording) for row in batch.to_pylist()]
-        assert recording.damage
+    _, rows = salvaged(tmp_path, [events[:1], events[1:3], events[3:]], damaged=1)
     assert [(row["statement"], row["affected_records"]) for row in rows] == [("SELECT 'a'", None), ("SELECT 'c'", 3)]
 
 

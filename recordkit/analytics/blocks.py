@@ -16,13 +16,14 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from recordkit.analytics.column_pieces import columns_of_rows
 from recordkit.analytics.cutting import Cutter, Segment
 from recordkit.analytics.line_columns import FEW, Group, columns_of
 from recordkit.analytics.parsing import Reader
 from recordkit.analytics.prefixes import Prefix, cut_lines
 from recordkit.analytics.rows import Row, batch_of, row_of
 from recordkit.analytics.runs import Run, lines_left, recording_at
-from recordkit.analytics.schema import EVENT_TYPES, EVENTS, arrow_schema, arrow_type
+from recordkit.analytics.schema import EVENTS, arrow_schema
 from recordkit.analytics.slots import Columns
 from recordkit.container.line_count import line_count
 from recordkit.container.parsing import pieces
@@ -339,16 +340,14 @@ def _attach(columns: Columns, segments: Sequence[Segment]) -> bool:
     for segment in segments:
         if segment.prefix is not None:
             prefixes.setdefault(segment.prefix, len(prefixes))
-    names = dict.fromkeys(name for prefix in prefixes for name in prefix.row)
-    if not columns.keys().isdisjoint(names):
-        return False
     index = pa.concat_arrays([
         pa.repeat(pa.scalar(prefixes[segment.prefix], pa.int32()), segment.count)
         for segment in segments if segment.prefix is not None
     ])  # fmt: skip
-    for name in names:
-        values = pa.array([prefix.row.get(name) for prefix in prefixes], arrow_type(EVENT_TYPES[name]))
-        columns[name] = values.take(index)
+    shared = columns_of_rows([prefix.row for prefix in prefixes], index)
+    if not columns.keys().isdisjoint(shared):
+        return False
+    columns |= shared
     return True
 
 

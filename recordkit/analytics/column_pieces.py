@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from recordkit.analytics.rows import Row
-from recordkit.analytics.schema import EVENT_TYPES, REST, arrow_type
+from recordkit.analytics.schema import EVENT_TYPES, arrow_type
 from recordkit.analytics.slots import Columns
 from recordkit.analytics.spans import numbers
 
@@ -56,12 +56,12 @@ def put_together(pieces: Iterable[Piece], rows: "pa.Int32Array", total: int) -> 
 
 def columns_of_rows(rows: Sequence[Row], which: "pa.Int32Array") -> Columns:
     """
-    Return the columns of *rows*, each as often as *which* says, without `REST`.
+    Return the columns of *rows*, each as often as *which* says.
     """
     import pyarrow as pa
 
     found: Columns = {}
-    for name in dict.fromkeys(name for row in rows for name in row if name != REST):
+    for name in dict.fromkeys(name for row in rows for name in row):
         kind = arrow_type(EVENT_TYPES[name])
         values = pa.array([row.get(name) for row in rows], kind)
         if pa.types.is_dictionary(kind):

@@ -23,8 +23,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.column_pieces import Piece, columns_of_rows, either, places_of, put_together
-from recordkit.analytics.prefixes import CutLines
-from recordkit.analytics.rows import row_of
+from recordkit.analytics.prefixes import CutLines, Prefix
+from recordkit.analytics.rows import Row, row_of
 from recordkit.analytics.sample_lines import Field, fields_of
 from recordkit.analytics.schema import EVENT_TYPES, REST, arrow_type
 from recordkit.analytics.slots import Columns, Slot, converted, marked, unmarked
@@ -212,11 +212,8 @@ class _Walk:
         Count lines as read, with the fields that are the *same* in all of them; not if a field would stand twice.
         """
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        which = self._lines.which.take(rows)
-        used = pc.unique(which)
-        prefixes = [self._lines.prefixes[number] for number in used.to_pylist()]
+        prefixes, which = self._prefixes_of(rows)
         names = {field.name for field in fields}
         if not all(map(names.isdisjoint, (prefix.names for prefix in prefixes))):
             self._vain += 1
@@ -224,10 +221,11 @@ class _Walk:
         row = row_of({field.name: field.value for field in same})
         rests = [_joined(prefix.row.get(REST), row.get(REST)) for prefix in prefixes]
         if any(rest is not None for rest in rests):
-            array = pa.array(rests, arrow_type(EVENT_TYPES[REST])).take(pc.index_in(which, used))
+            array = pa.array(rests, arrow_type(EVENT_TYPES[REST])).take(which)
             self._pieces.append(Piece(REST, rows, array))
         nothing = pa.repeat(pa.scalar(0, pa.int32()), len(rows))
-        self._pieces += [Piece(name, rows, array) for name, array in columns_of_rows([row], nothing).items()]
+        shared = columns_of_rows([_without_rest(row)], nothing)
+        self._pieces += [Piece(name, rows, array) for name, array in shared.items()]
         self._read.append(rows)
 
     def result(self) -> tuple[list[Group], list[tuple[int, bytes]]]:
@@ -247,7 +245,9 @@ class _Walk:
             left = sorted([*left, *self._unread(rows)])
         if not self._read:
             return [], left
-        columns, others = self._of_prefixes(rows), put_together(self._pieces, rows, self._lines.total)
+        prefixes, which = self._prefixes_of(rows)
+        columns = columns_of_rows([_without_rest(prefix.row) for prefix in prefixes], which)
+        others = put_together(self._pieces, rows, self._lines.total)
         for name in columns.keys() & others.keys():  # here and there, in different lines
             others[name] = either(columns[name], others[name])
         return [Group(columns | others, rows.cast(pa.int64()))], left
@@ -264,14 +264,17 @@ class _Walk:
         for place, number, text in zip(places.to_pylist(), which.to_pylist(), texts.to_pylist(), strict=True):
             yield place, self._lines.prefixes[number].text + unmarked(text)
 
-    def _of_prefixes(self, rows: "pa.Int32Array") -> Columns:
+    def _prefixes_of(self, rows: "pa.Int32Array") -> "tuple[list[Prefix], pa.Int32Array]":
+        """
+        Return the prefixes of *rows*, and which of them each has.
+        """
         import pyarrow.compute as pc
 
         which = self._lines.which.take(rows)
+        if len(self._lines.prefixes) == 1:
+            return self._lines.prefixes, which
         used = pc.unique(which)
-        return columns_of_rows(
-            [self._lines.prefixes[number].row for number in used.to_pylist()], pc.index_in(which, used)
-        )
+        return [self._lines.prefixes[number] for number in used.to_pylist()], pc.index_in(which, used)
 
 
 def _next_varying(fields: Sequence[Field], begin: int) -> int:
@@ -317,6 +320,13 @@ def _cut(texts: Spans, field: Field, slot: Slot) -> "tuple[pa.BinaryArray, Spans
     width = slot.shortest + least if least == most else widths
     rest = texts.behind(width).behind(len(slot.closing))
     return texts.head(width) if isinstance(width, int) else texts.first(width), rest
+
+
+def _without_rest(row: Row) -> Row:
+    """
+    Return *row* without what has no column; two rows have that together.
+    """
+    return {name: value for name, value in row.items() if name != REST}
 
 
 def _joined(first: str | None, second: str | None) -> str | None:

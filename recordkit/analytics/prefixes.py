@@ -111,13 +111,13 @@ def cut_lines(parts: Sequence[bytes], counts: Sequence[int]) -> CutLines | None:
     for prefix, begin, end in _stretches(lines, counts):
         if prefix not in prefixes[-1:]:
             prefixes.append(prefix)
-        part, start = lines.slice(begin, end), prefix.text
-        mask = part.starts_with(start)
+        part = lines.slice(begin, end)
+        mask = part.starts_with(prefix.text)
         if 2 * mask.true_count < len(part) and prefix is not _BRACE:  # it was a sample of few
-            prefixes[-1], start = _BRACE, b"{"
-            mask = part.starts_with(start)
+            prefixes[-1] = _BRACE
+            mask = part.starts_with(_BRACE.text)
         fitting = part if mask.true_count == len(part) else part.where(mask)
-        begins.append(fitting.behind(len(start)).begins)
+        begins.append(fitting.behind(len(prefixes[-1].text)).begins)
         which.append(pa.repeat(pa.scalar(len(prefixes) - 1, pa.int32()), len(part)))
         masks.append(mask)
     mask = pa.concat_arrays(masks)
@@ -138,15 +138,15 @@ def _stretches(lines: Spans, counts: Sequence[int]) -> Iterator[tuple[Prefix, in
     Yield runs of lines that are likely to have the same prefix: it, the first one's place, the place behind the last.
     """
     known: dict[bytes, Prefix] = {}
-    prefix, start, begin, end = None, b"", 0, 0
+    prefix, begin, end = None, 0, 0
     for count in counts:
         sample = lines[end + count // 2]
-        if prefix is None or not sample.startswith(start):
+        if prefix is None or not sample.startswith(prefix.text):
             found = prefix_of(sample, _CONSTANT, known) or _BRACE
             if found is not prefix:
                 if prefix is not None and begin < end:
                     yield prefix, begin, end
-                prefix, start, begin = found, found.text, end
+                prefix, begin = found, end
         end += count
     if prefix is not None and begin < end:
         yield prefix, begin, end

@@ -255,8 +255,8 @@ def _true_places(mask: "pa.BooleanArray") -> "pa.Int32Array":
     lower = pc.subtract(bits, pa.scalar(1, pa.uint64()))
     if sys.byteorder != "little" or pc.any(pc.bit_wise_and(bits, lower).cast(pa.bool_())).as_py():
         return pc.indices_nonzero(mask).cast(pa.int32())
-    numbers = pc.log2(pc.cast(bits, pa.float64(), safe=False)).cast(pa.int32())  # exact: they are powers of two
-    found = pc.add(pc.multiply(used.cast(pa.int32()), _int32(_WORD)), numbers)
+    places = pc.log2(pc.cast(bits, pa.float64(), safe=False)).cast(pa.int32())  # exact: they are powers of two
+    found = pc.add(pc.multiply(used.cast(pa.int32()), _int32(_WORD)), places)
     last = pc.indices_nonzero(mask[count * _WORD :]).cast(pa.int32())
     return pa.concat_arrays([found, pc.add(last, _int32(count * _WORD))])
 
