@@ -24,24 +24,28 @@ SCHEMA = pa.schema([
     ("time", pa.timestamp("ns", "UTC")), ("name", pa.string()), ("count", pa.int64()), ("parts", pa.list_(pa.string())),
     ("labels", pa.map_(pa.string(), pa.string())), ("ok", pa.bool_()), ("digits", pa.int8()), ("day", pa.date32()), ("note", pa.string()),
 ])  # fmt: skip
+STRICT = SCHEMA.append(pa.field("kind", pa.string(), nullable=False))
+"""The same, and a column that is never null."""
 VALUES = {
     "time": st.integers(0, 2**60), "name": st.text(max_size=4), "count": st.integers(-(2**63), 2**63 - 1), "parts": st.lists(st.text(max_size=2) | st.none(), max_size=3),
     "labels": st.dictionaries(st.text(max_size=2), st.text(max_size=2) | st.none(), max_size=2).map(lambda found: list(found.items())), "ok": st.booleans(),
-    "digits": st.integers(-128, 127), "day": st.integers(0, 30_000), "note": st.text(max_size=4),
+    "digits": st.integers(-128, 127), "day": st.integers(0, 30_000), "note": st.text(max_size=4), "kind": st.text(max_size=4),
 }  # fmt: skip
 
 
 @st.composite
 def tables(draw):
     """Rows of some columns of the schema."""
-    names = draw(st.lists(st.sampled_from(SCHEMA.names), min_size=1, unique=True))
+    names = draw(
+        st.lists(st.sampled_from(STRICT.names), min_size=1, unique=True).filter(lambda names: names != ["kind"])
+    )
     rows = draw(st.integers(0, 12))
     columns = {
-        name: pa.array(draw(st.lists(VALUES[name] | st.none(), min_size=rows, max_size=rows)), SCHEMA.field(name).type)
-        for name in SCHEMA.names
+        name: draw(st.lists(VALUES[name] | st.none() if field.nullable else VALUES[name], min_size=rows, max_size=rows))
+        for name, field in zip(STRICT.names, STRICT, strict=True)
         if name in names
     }
-    return pa.table(columns)
+    return pa.table(columns, pa.schema([STRICT.field(name) for name in columns]))
 
 
 def write(table, path, *, schema=SCHEMA, group=5, sort=None, values=None, **options):
@@ -57,18 +61,19 @@ def write(table, path, *, schema=SCHEMA, group=5, sort=None, values=None, **opti
         sorting_columns=sorting,
         **options,
     )
-    add_constant_columns(path, schema, values or {})
+    never_null = {field.name: "" for field in schema if not field.nullable and field.name not in table.column_names}
+    add_constant_columns(path, schema, never_null | (values or {}))
 
 
 def whole(table, values):
     """*table* with all columns of the schema."""
     columns = [
         table[name] if name in table.column_names
-        else pa.repeat(pa.scalar(values[name]), len(table)) if name in values
+        else pa.repeat(pa.scalar(values.get(name, "")), len(table)) if name in values or name == "kind"
         else pa.nulls(len(table), kind)
-        for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True)
+        for name, kind in zip(STRICT.names, STRICT.types, strict=True)
     ]  # fmt: skip
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
+    return pa.Table.from_arrays(columns, schema=STRICT)
 
 
 QUESTIONS = (
@@ -79,14 +84,14 @@ QUESTIONS = (
 
 @given(
     table=tables(),
-    values=st.dictionaries(st.sampled_from(["name", "note"]), st.sampled_from(["", "x", "é\0", "long" * 3000])),
+    values=st.dictionaries(st.sampled_from(["name", "note", "kind"]), st.sampled_from(["", "x", "é\0", "long" * 3000])),
 )
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_reader_finds_all_columns(tmp_path, table, values):
     """Arrow, its datasets, DuckDB, Polars and pandas read what a file that was written whole would give."""
     path, other = tmp_path / "ours.parquet", tmp_path / "whole.parquet"
     values = {name: text for name, text in values.items() if name not in table.column_names}
-    write(table, path, values=values)
+    write(table, path, schema=STRICT, values=values)
     parquet.write_table(whole(table, values), other, row_group_size=5, store_schema=False)
     assert parquet.ParquetFile(path).read().equals(parquet.ParquetFile(other).read())
     assert parquet.read_table(path, pre_buffer=True).equals(parquet.read_table(other))
@@ -217,6 +222,14 @@ def test_a_file_with_all_columns_stays_as_it_is(tmp_path, columns):
     before = path.read_bytes()
     add_constant_columns(path, schema, {})
     assert path.read_bytes() == before
+
+
+def test_a_column_that_is_never_null_has_a_value(tmp_path):
+    """A file that lacks it, and is told no value for it, is refused: no reader could make sense of nulls there."""
+    path = tmp_path / "file.parquet"
+    parquet.write_table(pa.table({"name": ["a"]}), path)
+    with pytest.raises(ExportError, match="no column b'kind', which is never null"):
+        add_constant_columns(path, STRICT, {})
 
 
 @pytest.mark.parametrize("name", ["other", "parts"])

@@ -60,11 +60,13 @@ class _Leaf(NamedTuple):
         type: Parquet's number of its physical type.
         path: Names from the schema's root.
         repeated: It has repetition levels.
+        optional: It has definition levels: it may be null.
     """
 
     type: int
     path: tuple[bytes, ...]
     repeated: bool
+    optional: bool
 
 
 class _Content(NamedTuple):
@@ -149,7 +151,7 @@ def _end_with(footer: bytes, template: _Template, begin: int, values: Mapping[by
     Return what stands in the file from *begin* on, in place of *footer*; None if no column is missing.
 
     Raises:
-        ValueError: The footer's columns are not among the template's.
+        ValueError: The footer's columns are not among the template's, or one is missing that is never null.
     """
     told = read(footer)
     groups = [read(raw) for raw in told[4][1][1]]
@@ -233,7 +235,9 @@ def _chunks(
     nulls = {repeated: _null(rows, repeated=repeated) for repeated in (False, True)}
     for leaf in leaves:
         value = values.get(leaf.path[0])
-        content = nulls[leaf.repeated] if value is None else _constant(rows, value)
+        if value is None and not leaf.optional:
+            raise ValueError(f"no column {b'.'.join(leaf.path)!r}, which is never null")
+        content = nulls[leaf.repeated] if value is None else _constant(rows, value, optional=leaf.optional)
         offset, size = begin + len(out), (I64, len(content.pages))
         about: Fields = {
             1: (I32, leaf.type),
@@ -281,15 +285,16 @@ def _null(rows: int, *, repeated: bool) -> _Content:
     )
 
 
-def _constant(rows: int, value: bytes) -> _Content:
+def _constant(rows: int, value: bytes, *, optional: bool) -> _Content:
     """
     Return the content of a column chunk that is the text *value*, *rows* times.
     """
     text = len(value).to_bytes(4, "little") + value
     dictionary = _page(_DICTIONARY_PAGE, 7, {1: (I32, 1), 2: (I32, _PLAIN)}, text)
     places = b"\1" + _run(rows, 0)  # the first word of the dictionary, at one bit each
+    levels = _levels(rows, 1) if optional else b""
     return _Content(
-        pages=dictionary + _data_page(rows, _RLE_DICTIONARY, _levels(rows, 1) + places),
+        pages=dictionary + _data_page(rows, _RLE_DICTIONARY, levels + places),
         data=len(dictionary),
         encodings=(_PLAIN, _RLE, _RLE_DICTIONARY),
         statistics={3: (I64, 0), 5: (BINARY, value), 6: (BINARY, value)},
@@ -346,6 +351,6 @@ def _template_of(serialized: bytes) -> _Template:
     elements = told[2][1][1]
     types = [read(raw)[1][1] for raw in elements if 1 in read(raw)]
     for place, path in enumerate(_leaf_paths(elements)):
-        repeated = columns.column(place).max_repetition_level > 0
-        leaves.append(_Leaf(types[place], path, repeated))
+        column = columns.column(place)
+        leaves.append(_Leaf(types[place], path, column.max_repetition_level > 0, column.max_definition_level > 0))
     return _Template(elements, leaves, told[7][1][1])
