@@ -10,17 +10,20 @@ import pytest
 from cli_run import environment
 from crashing_files import CrashingFiles, Died
 from exported import exact, expected, keys, published, rows_of, sample_store, seal_begun
+from recordings import SID, recording_bytes
+from recordings import session as chunks_of
 from recordkit import analytics
-from recordkit.analytics import exporting, parquet
+from recordkit.analytics import export_groups, parquet
 from recordkit.analytics.exporting import export
 from recordkit.errors import RecordKitError
+from recordkit.store.paths import sealed_path
 from store_recordings import NOON, write_sealed
 
 
 @pytest.fixture
 def small_files(monkeypatch):
     """Several commits an export."""
-    monkeypatch.setattr(exporting, "FILE_ROWS", 8)
+    monkeypatch.setattr(export_groups, "FILE_ROWS", 8)
     monkeypatch.setattr(parquet, "FILE_ROWS", 8)
 
 
@@ -110,19 +113,19 @@ def test_each_day_is_there_or_not_never_half_a_file(tmp_path, small_files):
 
 PROGRAM = """
 import sys
-from recordkit.analytics import exporting, parquet
-exporting.FILE_ROWS = parquet.FILE_ROWS = 40
-exporting.export(sys.argv[1], __import__("pathlib").Path(sys.argv[2]), table="events",
-                 progress=lambda progress: print(progress.events, flush=True))
+from recordkit.analytics import export_groups, export_parquet, parquet
+export_groups.FILE_ROWS = parquet.FILE_ROWS = 40
+export_parquet(sys.argv[1], sys.argv[2], jobs=int(sys.argv[3]), progress=lambda told: print(told.events, flush=True))
 """
 
 
-def killed(store, out, chance):
+def killed(store, out, chance, jobs):
     """Start an export in a process of its own, kill it at a random moment after its first rows, and say how it ended."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(store), str(out)], env=environment(), stdout=subprocess.PIPE, text=True
-    )
-    lines = chance.randrange(20)
+        [sys.executable, "-c", PROGRAM, str(store), str(out), str(jobs)],
+        env=environment(), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    lines = chance.randrange(20 if jobs == 1 else 4)
     for _ in range(lines):
         if not process.stdout.readline():
             break
@@ -132,32 +135,37 @@ def killed(store, out, chance):
     return process.wait()
 
 
-def kills(tmp_path, rounds):
+def kills(tmp_path, rounds, jobs):
     store, out = tmp_path / "store", tmp_path / "out"
     for number in range(20):
         write_sealed(store, events=10, start_ns=NOON + number * 3600 * 1_000_000_000)
+    path = sealed_path(store, SID)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(recording_bytes(chunks_of(15, 10), sealed=True))  # sealing would join them
     done = expected(store)
     chance = random.Random(7)
     deaths = 0
     for _ in range(rounds):
         if keys(rows_of(out)) == done:
             shutil.rmtree(out)
-        deaths += killed(store, out, chance) == -signal.SIGKILL
+        deaths += killed(store, out, chance, jobs) == -signal.SIGKILL
         assert keys(rows_of(out)) <= done
     assert deaths > rounds // 2
     analytics.export_parquet(store, out)
     assert keys(rows_of(out)) == done
 
 
-def test_an_export_that_is_killed_again_and_again_becomes_exact(tmp_path):
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_an_export_that_is_killed_again_and_again_becomes_exact(tmp_path, jobs):
     """kill -9 at random moments, run after run into one place: never a row twice, and in the end each is there once."""
-    kills(tmp_path, 6)
+    kills(tmp_path, 6, jobs)
 
 
 @pytest.mark.soak
-def test_an_export_that_is_killed_hundreds_of_times_becomes_exact(tmp_path):
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_an_export_that_is_killed_hundreds_of_times_becomes_exact(tmp_path, jobs):
     """The same, for long."""
-    kills(tmp_path, 300)
+    kills(tmp_path, 300, jobs)
 
 
 def test_two_processes_that_export_at_once_double_nothing(tmp_path):

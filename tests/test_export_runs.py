@@ -11,7 +11,7 @@ from exported import HOUR, MIDNIGHT, exact, expected, keys, published, rows_of, 
 from recordings import SID, recording_bytes
 from recordings import session as chunks_of
 from recordkit import analytics
-from recordkit.analytics import exporting, parquet
+from recordkit.analytics import export_groups, parquet
 from recordkit.analytics.exporting import export
 from recordkit.container import RecordingWriter
 from recordkit.container.chunks import Counts
@@ -107,7 +107,7 @@ def test_what_repeats_has_a_dictionary_and_what_does_not_has_none(tmp_path):
 
 def test_a_large_export_is_many_files_of_whole_recordings(tmp_path, monkeypatch):
     """Recordings are grouped up to the size of a file; one that is larger goes to several files, by one commit."""
-    monkeypatch.setattr(exporting, "FILE_ROWS", 10)
+    monkeypatch.setattr(export_groups, "FILE_ROWS", 10)
     monkeypatch.setattr(parquet, "FILE_ROWS", 10)
     monkeypatch.setattr("recordkit.analytics.blocks._BLOCK_BYTES", 100)
     monkeypatch.setattr("recordkit.analytics.blocks._PIECE_BYTES", 1000)

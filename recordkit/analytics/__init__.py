@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recordkit.analytics.export_workers import workers_for
 from recordkit.analytics.exporting import ExportReport, Progress, export
 from recordkit.analytics.rows import to_events
 from recordkit.analytics.schema import arrow_schema
@@ -185,6 +186,7 @@ def export_parquet(
     state: State | str | None = None,
     include_open: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    jobs: int = 1,
 ) -> ExportReport:
     """
     Add to the Parquet files in *dest* the recordings that are not there yet.
@@ -206,6 +208,8 @@ def export_parquet(
         include_open: Take recordings that are being written, as far as they are; once there is more of
             them, their rows are replaced.
         progress: Called now and then.
+        jobs: Processes to be forked for the work, each some 200 MiB large, if there is enough for them. A program that
+            has threads, or does not run on Linux, can't be forked: it does all by itself.
 
     Raises:
         ExportError: Another export into *dest* is running, the disk refuses, or the manifest can't be read.
@@ -214,7 +218,10 @@ def export_parquet(
         OSError: A file of *source* can't be opened.
     """
     wanted = recording_filter(since=since, until=until, user=user, db=db, protocol=protocol, state=state)
-    return export(source, Path(dest), table=table, wanted=wanted, include_open=include_open, progress=progress)
+    return export(
+        source, Path(dest), table=table, wanted=wanted, include_open=include_open, progress=progress,
+        workers=workers_for(jobs),
+    )  # fmt: skip
 
 
 def _whole(found: Iterator[Split], table: str) -> "pa.Table":

@@ -120,16 +120,18 @@ class EventBlocks:
     Collects lines and gives record batches of them.
     """
 
-    def __init__(self, fault: Fault, *, fast: bool = True) -> None:
+    def __init__(self, fault: Fault, *, fast: bool = True, threads: bool = True) -> None:
         """
         Begin without lines.
 
         Args:
             fault: Told of each line that is no event, which has no row then.
             fast: False sends every line the general way.
+            threads: Make blocks in threads, while the next lines are added.
         """
         self._fault = fault
         self._fast = fast
+        self._threads = threads
         self._memory = _Memory()
         self._runs: list[Run] = []
         self._bytes = 0
@@ -156,7 +158,10 @@ class EventBlocks:
             broken = False
             self._bytes += len(piece)
             if self._bytes >= _BLOCK_BYTES:
-                self._send()
+                if self._threads:
+                    self._send()
+                else:
+                    yield from self._told(self._made(*self._taken()))
                 while len(self._waiting) > _AHEAD:
                     yield from self._told(self._waiting.popleft().result())
 
@@ -164,14 +169,15 @@ class EventBlocks:
         """
         Yield what is still to come of the lines that were added.
         """
+        if self._runs and self._waiting:
+            self._send()  # beside those before it
         while self._waiting:
             yield from self._told(self._waiting.popleft().result())
         if self._workers is not None:
             self._workers.shutdown()
             self._workers = None
-        runs, size, self._runs, self._bytes = self._runs, self._bytes, [], 0
-        if runs:
-            yield from self._told(self._made(runs, size))
+        if self._runs:
+            yield from self._told(self._made(*self._taken()))
 
     def _send(self) -> None:
         """
@@ -179,8 +185,14 @@ class EventBlocks:
         """
         if self._workers is None:
             self._workers = ThreadPoolExecutor(_WORKERS, "recordkit-arrow")
+        self._waiting.append(self._workers.submit(self._made, *self._taken()))
+
+    def _taken(self) -> tuple[list[Run], int]:
+        """
+        Return the lines that wait, and how many bytes they are, and forget them.
+        """
         runs, size, self._runs, self._bytes = self._runs, self._bytes, [], 0
-        self._waiting.append(self._workers.submit(self._made, runs, size))
+        return runs, size
 
     def _told(self, made: _Made) -> Iterator[Block]:
         for fault in made.faults:

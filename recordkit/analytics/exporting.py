@@ -1,10 +1,10 @@
 """
 A source's recordings to Parquet: each row once, whenever it is stopped and run again.
 
-Recordings go in groups, each as large as a file should be, or one huge recording. A group is read,
-written to the staging directory and published by one commit of the manifest
-(`recordkit.analytics.manifest`); so what is published is always whole recordings. While one pile of rows
-is written, the next is read: two are in memory at most.
+Recordings go in groups, each as large as a file should be, or one huge recording. A group is read and
+written to the staging directory (`recordkit.analytics.export_tasks`) by this process or several
+(`recordkit.analytics.export_workers`), and published by one commit of the manifest
+(`recordkit.analytics.manifest`); so what is published is always whole recordings.
 
 =============================  ===================================================================
 a recording that               is treated so
@@ -21,22 +21,23 @@ was removed from the store     its rows stay: retention of an export is its owne
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from recordkit.analytics.blocks import Block
-from recordkit.analytics.manifest import Commit, ExportedFile, ExportedRecording, Manifest, owners_of
-from recordkit.analytics.parquet import FILE_ROWS, Pile, days_of, write
-from recordkit.analytics.reading import Piece
-from recordkit.analytics.sources import Found, Source, find, open_found
+from recordkit.analytics.export_groups import Group, groups, mark_of
+from recordkit.analytics.export_tasks import Task, file_name, stage
+from recordkit.analytics.export_workers import Here, Workers
+from recordkit.analytics.manifest import Commit, ExportedFile, Manifest, owners_of, staged_path
+from recordkit.analytics.sources import Found, Source, find
 from recordkit.analytics.tables import Table, table_of
 from recordkit.clock import Clock, SystemClock
 from recordkit.container import State
 from recordkit.container.files import Files, OsFiles
-from recordkit.errors import ExportError, FormatError
+from recordkit.errors import ExportError
 from recordkit.events import format_time
 from recordkit.store import RecordingFilter
 from recordkit.store.filters import EVERYTHING
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LOCK: Final = "_lock"
-_TIME: Final = "time"  # of every table
+_WAIT_S: Final = 1.0
+"""For the lock: the workers of an export that was killed are gone in less."""
 _WRITER: Final = f"recordkit {__version__}"
 
 
@@ -98,25 +100,27 @@ def export(
     wanted: RecordingFilter = EVERYTHING,
     include_open: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    workers: Workers | None = None,
     files: Files | None = None,
     clock: Clock | None = None,
 ) -> ExportReport:
     """
     Export *source*; see `recordkit.analytics.export_parquet`.
     """
+    files = files or OsFiles()
+    workers = workers or Here(files)
     root = dest / table
     what = table_of(table)
     with contextlib.ExitStack() as stack:
         with _disk_errors(root):
             root.mkdir(parents=True, exist_ok=True)
-            lock = lock_file(root / LOCK)
+            lock = lock_file(root / LOCK, wait_s=_WAIT_S)
             if lock is None:
                 raise ExportError(f"{root}: another export is running; wait for it to end")
             stack.callback(os.close, lock)
-            manifest = Manifest(root, table, files or OsFiles())
-        run = _Run(
-            manifest, what, name=table, files=files or OsFiles(), clock=clock or SystemClock(), progress=progress
-        )
+            manifest = Manifest(root, table, files)
+        clock = clock or SystemClock()
+        run = _Run(manifest, what, name=table, workers=workers, files=files, clock=clock, progress=progress)
         chosen = run.choose(source, wanted, include_open=include_open)
         with _disk_errors(root):
             return run.all(*chosen)
@@ -132,26 +136,6 @@ def _disk_errors(root: Path) -> Iterator[None]:
         ) from error
 
 
-class _Group:
-    """
-    Recordings that are published together.
-    """
-
-    def __init__(self) -> None:
-        self.found: list[Found] = []
-        self.read: list[bool] = []  # whether each could be opened
-        self.rows: list[int] = []
-        self.damage: list[list[str]] = []
-        self.files: list[ExportedFile] = []
-
-    def add(self, found: Found) -> int:
-        self.found.append(found)
-        self.read.append(False)
-        self.rows.append(0)
-        self.damage.append([])
-        return len(self.found) - 1
-
-
 class _Run:
     """
     One export, from its lock to its report.
@@ -163,6 +147,7 @@ class _Run:
         table: Table,
         *,
         name: str,
+        workers: Workers,
         files: Files,
         clock: Clock,
         progress: Callable[[Progress], None] | None,
@@ -170,11 +155,13 @@ class _Run:
         self._manifest = manifest
         self._table = table
         self._name = name
+        self._workers = workers
         self._files = files
         self._clock = clock
         self._progress = progress
         self._report = ExportReport()
-        self._written = 0  # files of the next commit
+        self._next_commit = manifest.next_number
+        self._begun: deque[Group] = deque()
         self._events = self._all_events = self._recordings = self._all_recordings = 0
 
     def all(self, sealed: list[Found], begun: list[Found]) -> ExportReport:
@@ -183,29 +170,21 @@ class _Run:
         """
         self._all_recordings = len(sealed) + len(begun)
         self._all_events = sum(found.summary.events for found in (*sealed, *begun))
-        waiting: Future[None] | None = None
-        with ThreadPoolExecutor(1, "recordkit-export") as writer:
-            try:
-                # in files of their own: they are replaced as a whole
-                for group_of in (sealed, begun):
-                    for group in self._groups(group_of):
-                        pile = Pile()
-                        for block in self._table.read(self._pieces(group), self._fault_of(group)):
-                            pile.add(block)
-                            self._events += block.batch.num_rows if self._table.divisible else 0
-                            self._tell()
-                            if pile.full:
-                                waiting = _next(writer, waiting, self._write, group, pile.take())
-                        if pile.rows:
-                            waiting = _next(writer, waiting, self._write, group, pile.take())
-                        waiting = _next(writer, waiting, self._publish, group)
-                _wait(waiting)
-            except BaseException:
-                with contextlib.suppress(Exception):
-                    _wait(waiting)
+        try:
+            # in files of their own: what is begun is replaced as a whole
+            tasks = chain(self._tasks(sealed), self._tasks(begun))
+            with contextlib.closing(self._workers.run(tasks, self._tell)) as outcomes:
+                for outcome in outcomes:
+                    group = self._begun[0]
+                    group.outcomes.append(outcome)
+                    if len(group.outcomes) == group.tasks:
+                        self._publish(group)
+                        self._begun.popleft()
+        except BaseException:
+            for group in self._begun:
                 with contextlib.suppress(OSError):
-                    self._manifest.discard()
-                raise
+                    self._manifest.discard(group.commit)
+            raise
         return self._report
 
     def choose(self, source: Source, wanted: RecordingFilter, *, include_open: bool) -> tuple[list[Found], list[Found]]:
@@ -232,81 +211,40 @@ class _Run:
             return False
         if known.head != found.summary.head or known.events != found.summary.events:
             return False
-        return not known.mark or known.mark == _mark(found.path)
+        return not known.mark or known.mark == mark_of(found.path)
 
-    def _groups(self, chosen: Iterable[Found]) -> Iterator[_Group]:
-        group, events = _Group(), 0
-        for found in chosen:
-            group.add(found)
-            events += found.summary.events
-            if events >= FILE_ROWS:
-                yield group
-                group, events = _Group(), 0
-        if group.found:
-            yield group
+    def _tasks(self, chosen: Iterable[Found]) -> Iterator[Task]:
+        """
+        Yield the work for *chosen*.
+        """
+        workers = self._workers.count if self._table.divisible else 1
+        for found, work in groups(chosen, workers=workers):
+            group = Group(self._next_commit, found, len(work))
+            self._next_commit += 1
+            self._manifest.begin(group.commit)
+            self._begun.append(group)
+            for number, parts in enumerate(work, 1):
+                yield Task(self._name, self._manifest.root, group.commit, number, parts)
 
-    def _pieces(self, group: _Group) -> Iterator[Piece]:
-        for number, found in enumerate(group.found):
-            before = self._events
-            try:
-                with open_found(found.path, mode="salvage") as recording:
-                    if recording.sid != found.summary.sid:
-                        raise FormatError("it is another session's now", path=found.path)  # noqa: TRY301 -- as others
-                    group.read[number] = True
-                    yield Piece(number, recording)
-            except FileNotFoundError:
-                continue  # removed while we came to it
-            except FormatError as error:
-                group.read[number] = False
-                error.path = error.path or found.path
-                self._report.problems.append(str(error))
-            self._recordings += 1
-            if not self._table.divisible:
-                self._events = before + found.summary.events
-            self._tell()
-
-    def _fault_of(self, group: _Group) -> Callable[[int, FormatError], None]:
-        def fault(number: int, error: FormatError) -> None:
-            error.path = error.path or group.found[number].path
-            text = str(error)
-            group.damage[number].append(text)
-            self._report.problems.append(text)
-
-        return fault
-
-    def _tell(self) -> None:
+    def _tell(self, events: int, recordings: int) -> None:
+        self._events += events
+        self._recordings += recordings
         if self._progress is not None:
             events = max(self._all_events, self._events)
             self._progress(Progress(self._recordings, self._events, self._all_recordings, events))
 
-    # ------------------------------------------------------------ in the writer's thread
-
-    def _write(self, group: _Group, blocks: list[Block]) -> None:
-        for day in days_of(blocks, _TIME):
-            sids = {group.found[number].summary.sid: rows for number, rows in day.recordings.items()}
-            group.files.append(self._write_file(day.partition, day.rows, sids))
-            for number, rows in day.recordings.items():
-                group.rows[number] += rows
-
-    def _write_file(self, partition: str, rows: "pa.Table", recordings: dict[str, int]) -> ExportedFile:
-        self._written += 1
-        path = f"{partition}/{self._manifest.next_number:08d}-{self._written:04d}.parquet"
-        staged = self._manifest.staged(path)
-        self._files.make_directory(staged.parent)
-        size = write(rows, staged, self._table.columns, time=_TIME)
-        self._files.sync(staged)
-        return ExportedFile(path=path, rows=rows.num_rows, bytes=size, recordings=recordings)
-
-    def _publish(self, group: _Group) -> None:
-        recordings = [_exported(found, rows, damage) for found, read, rows, damage
-                      in zip(group.found, group.read, group.rows, group.damage, strict=True) if read]  # fmt: skip
+    def _publish(self, group: Group) -> None:
+        files, recordings, problems = group.result()
+        self._report.problems += problems
         if not recordings:
+            self._manifest.discard(group.commit)
             return
         before = {one.sid for one in recordings if one.sid in self._manifest.recordings}
         removed = owners_of(self._manifest.files.values(), before) if before else []
-        new = [*group.files, *(kept for file in removed for kept in self._without(file, before))]
+        kept = [self._without(file, before, group.commit, number) for number, file in enumerate(removed, 1)]
+        new = [*files, *(file for file in kept if file is not None)]
         commit = Commit(
-            number=self._manifest.next_number,
+            number=group.commit,
             at=format_time(self._clock.time_ns()),
             table=self._name,
             writer=_WRITER,
@@ -314,19 +252,17 @@ class _Run:
             recordings=recordings,
             removed=[file.path for file in removed],
         )
-        for file in new:
-            self._files.sync(self._manifest.staged(file.path).parent)
-            break
+        if new:
+            self._files.sync(staged_path(self._manifest.root, group.commit, new[0].path).parent)
         self._manifest.publish(commit)
-        self._written = 0
         self._report.recordings += len(recordings)
         self._report.rows += sum(one.rows for one in recordings)
         self._report.files += len(new)
         self._report.replaced += len(before)
 
-    def _without(self, file: ExportedFile, sids: set[str]) -> list[ExportedFile]:
+    def _without(self, file: ExportedFile, sids: set[str], commit: int, number: int) -> ExportedFile | None:
         """
-        Return the file that has the rows of *file* but those of *sids*; none if there are no others.
+        Stage the file that has the rows of *file* but those of *sids*; None if there are no others.
         """
         import pyarrow.compute as pc
         from pyarrow import parquet
@@ -334,7 +270,7 @@ class _Run:
         others = {sid: rows for sid, rows in file.recordings.items() if sid not in sids}
         path = self._manifest.root / file.path
         if not others or not path.exists():
-            return []
+            return None
         table = parquet.ParquetFile(path).read()
         gone = pc.is_in(table["sid"].cast("string"), value_set=_texts(sids))
         kept = table.filter(pc.invert(gone))
@@ -343,41 +279,9 @@ class _Run:
                 f"{path}: rows of {', '.join(sorted(sids & file.recordings.keys()))} have to be replaced, but some "
                 "don't name their session; export to a new place"
             )
-        return [self._write_file(str(Path(file.path).parent), kept, others)]
-
-
-def _next(
-    writer: ThreadPoolExecutor, waiting: "Future[None] | None", work: Callable[..., None], *arguments: Any
-) -> "Future[None]":
-    _wait(waiting)
-    return writer.submit(work, *arguments)
-
-
-def _wait(waiting: "Future[None] | None") -> None:
-    if waiting is not None:
-        waiting.result()
-
-
-def _exported(found: Found, rows: int, damage: list[str]) -> ExportedRecording:
-    summary = found.summary
-    return ExportedRecording(
-        sid=summary.sid,
-        state=summary.state.value,
-        head=summary.head,
-        events=summary.events,
-        rows=rows,
-        begun=not found.sealed,
-        mark=_mark(found.path) if damage else "",
-        damage=damage,
-    )
-
-
-def _mark(path: Path) -> str:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return "gone"
-    return f"{status.st_size} bytes of {format_time(status.st_mtime_ns)}"
+        name = file_name(str(Path(file.path).parent), commit, 0, number)  # tasks count from 1
+        place = self._manifest.root, commit
+        return stage(kept, name, others, place, columns=self._table.columns, files=self._files)
 
 
 def _texts(values: Iterable[str]) -> "pa.Array":

@@ -84,7 +84,7 @@ class Commit:
     One step of an export.
 
     Attributes:
-        number: From 1, without gaps in time order.
+        number: From 1, in the order of time; one that had nothing to publish is missing.
         at: When, RFC 3339.
         table: Its name.
         writer: Program and version.
@@ -150,11 +150,14 @@ class Manifest:
         """
         return self._last + 1
 
-    def staged(self, path: str) -> Path:
+    def begin(self, number: int) -> None:
         """
-        Return where a file of the next commit is written.
+        Make the directory where files of commit *number* are staged.
+
+        Raises:
+            OSError: The disk refuses.
         """
-        return _staged(self.root, self.next_number, path)
+        self._files.make_directory(staged_path(self.root, number, "").parent)
 
     def publish(self, commit: Commit) -> None:
         """
@@ -174,12 +177,15 @@ class Manifest:
         self._files.sync(directory)
         self._finish(commit)
 
-    def discard(self) -> None:
+    def discard(self, number: int) -> None:
         """
-        Remove what is staged for the next commit, if there is none yet.
+        Remove what is staged for commit *number*, if there is no such commit.
+
+        Raises:
+            OSError: The disk refuses; the next `Manifest` does it.
         """
-        if not (self.root / MANIFEST / f"{self.next_number:08d}.json").exists():
-            self._remove_staging(self.next_number)
+        if not (self.root / MANIFEST / f"{number:08d}.json").exists():
+            self._remove_staging(number)
 
     def _apply(self, commit: Commit, number: int) -> None:
         for path in commit.removed:
@@ -196,7 +202,7 @@ class Manifest:
         changed = {(self.root / path).parent for path in commit.removed}
         for file in commit.files:
             final = self.root / file.path
-            staged = _staged(self.root, commit.number, file.path)
+            staged = staged_path(self.root, commit.number, file.path)
             if not staged.exists():
                 continue  # it is there: this is a repair
             self._files.make_directory(final.parent)
@@ -250,7 +256,10 @@ def owners_of(files: Iterable[ExportedFile], sids: set[str]) -> list[ExportedFil
     return [file for file in files if not sids.isdisjoint(file.recordings)]
 
 
-def _staged(root: Path, number: int, path: str) -> Path:
+def staged_path(root: Path, number: int, path: str) -> Path:
+    """
+    Return where a file of commit *number*, which will be at *path* below *root*, is staged.
+    """
     return root / STAGING / f"{number:08d}" / (path.replace("/", "__") + STAGED)
 
 

@@ -33,11 +33,16 @@ class Piece(NamedTuple):
     last: int | None = None
 
 
-def event_blocks(pieces: Iterable[Piece], fault: Fault) -> Iterator[Block]:
+def event_blocks(pieces: Iterable[Piece], fault: Fault, *, threads: bool = True) -> Iterator[Block]:
     """
     Yield the rows of `events` of *pieces*, in their order.
+
+    Args:
+        pieces: What is read.
+        fault: Told of damage.
+        threads: Read ahead, and make blocks in threads.
     """
-    blocks = EventBlocks(fault)
+    blocks = EventBlocks(fault, threads=threads)
     for piece in pieces:
         recording, known = piece.recording, 0
         for entry, raw in recording.follow(piece.after):

@@ -9,13 +9,14 @@ wherever it wants.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recordkit.analytics.reading import Piece
-from recordkit.analytics.sources import Found, Source, find, open_found
+from recordkit.analytics.sources import Source, find, open_found
 from recordkit.analytics.tables import table_of
-from recordkit.container import Mode, State
+from recordkit.container import Mode, Recording, State
 from recordkit.container.layout import ChunkEntry
 from recordkit.errors import FormatError
 from recordkit.limits import MIB
@@ -82,8 +83,9 @@ def split_source(
             continue
         raw_bytes = found.summary.raw_bytes
         if divisible and found.sealed and raw_bytes >= 2 * split_bytes:
-            for part, count in _runs(found, split_bytes, mode):
-                yield Split(table, (part,), mode, count)
+            with open_found(found.path, mode=mode) as recording:
+                for run in runs_of(recording, split_bytes):
+                    yield Split(table, (Part(str(found.path), run.after, run.last),), mode, run.events)
             continue
         if parts and size + raw_bytes > split_bytes:
             yield Split(table, tuple(parts), mode, events)
@@ -116,23 +118,38 @@ def read(split: Split, fault: Callable[[FormatError], None] | None = None) -> It
     yield from table.whole(block.batch for block in table.read(pieces(), damaged))
 
 
-def _runs(found: Found, split_bytes: int, mode: Mode) -> Iterator[tuple[Part, int]]:
+class ChunkRun(NamedTuple):
     """
-    Yield runs of a recording's chunks, and how many events are in each.
+    Some chunks of a recording, one behind the other.
+
+    Attributes:
+        after: The chunk before them; None for the recording's beginning.
+        last: Sequence of the last one; None for the recording's end: damage behind its last chunk is met, too.
+        events: In them.
     """
-    path = str(found.path)
+
+    after: ChunkEntry | None
+    last: int | None
+    events: int
+
+
+def runs_of(recording: Recording, run_bytes: int) -> Iterator[ChunkRun]:
+    """
+    Yield the chunks of *recording* in runs of about *run_bytes* of lines; by their headers, no payload is read.
+    """
     after: ChunkEntry | None = None
     last: ChunkEntry | None = None
     size = events = 0
-    with open_found(found.path, mode=mode) as recording:
-        for entry in recording.chunks():
-            if last is not None and size and size + entry.raw_size > split_bytes:
-                yield Part(path, after, last.sequence), events
-                after, size, events = last, 0, 0
-            size += entry.raw_size
-            events += entry.events
-            last = entry
-    yield Part(path, after, None), events  # to the end: damage behind the last chunk is met, too
+    limit = run_bytes  # of all lines before the next border, so that no run is left over
+    for entry in recording.chunks():
+        if last is not None and events and size + entry.raw_size > limit:
+            yield ChunkRun(after, last.sequence, events)
+            after, events = last, 0
+            limit += run_bytes * max(1, ceil((size + entry.raw_size - limit) / run_bytes))
+        size += entry.raw_size
+        events += entry.events
+        last = entry
+    yield ChunkRun(after, None, events)
 
 
 def _refuse(problem: str) -> None:

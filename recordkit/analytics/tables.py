@@ -4,9 +4,9 @@ The tables there are, and how each is read from recordings.
 A table is an entry of `TABLES`: its columns, and a function from recordings to blocks of rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from recordkit.analytics.blocks import Block
 from recordkit.analytics.queries import query_blocks  # here: imported later, it would take the place of `queries()`
@@ -35,13 +35,13 @@ class Table:
 
     Attributes:
         columns: Its columns.
-        read: Yields the rows of recordings, in their order.
+        read: Yields the rows of recordings, in their order; as `event_blocks`.
         divisible: Whether rows of a run of chunks can be told without the rest.
         meaning: What a row is.
     """
 
     columns: tuple[Column, ...]
-    read: Callable[[Iterable[Piece], Fault], Iterator[Block]]
+    read: "Read"
     divisible: bool
     meaning: str
 
@@ -80,8 +80,19 @@ def documentation() -> str:
     return "\n".join(parts)
 
 
-def _queries(pieces: Iterable[Piece], fault: Fault) -> Iterator[Block]:
-    yield from query_blocks(event_blocks(pieces, fault))
+class Read(Protocol):
+    """
+    Yields rows of recordings, in their order.
+    """
+
+    def __call__(self, pieces: Iterable[Piece], fault: Fault, *, threads: bool = True) -> Iterator[Block]:
+        """
+        See `event_blocks`.
+        """
+
+
+def _queries(pieces: Iterable[Piece], fault: Fault, *, threads: bool = True) -> Iterator[Block]:
+    yield from query_blocks(event_blocks(pieces, fault, threads=threads))
 
 
 TABLES: Final[Mapping[str, Table]] = {
