@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import recordings
 from analytics_events import counts_of, times
 from recordkit import analytics
-from recordkit.analytics import blocks, line_columns
+from recordkit.analytics import blocks, line_columns, statement_rows
 from recordkit.analytics.query_columns import QUERIES, SESSION_FIELDS
 from recordkit.analytics.schema import arrow_schema
 from recordkit.analytics.statements import cassandra_ids
@@ -40,10 +40,12 @@ from recordkit.limits import DEFAULT_LIMITS
 from recordkit.recorder import Recorder
 from slow_queries import rows_of
 
-TIGHT = st.fixed_dictionaries({}, optional={"few": st.just(1), "block_bytes": st.sampled_from([1000, 5000])})
+TIGHT = st.fixed_dictionaries(
+    {}, optional={"few": st.just(1), "block_bytes": st.sampled_from([1000, 5000]), "long": st.sampled_from([1, 4, 20])}
+)
 """
-Limits of reading `events`. A small recording is one block of them, and has too few lines of one layout for the fast
-way: with these it is many blocks, and takes that.
+Limits of reading. A small recording is one block of events, and has too few lines of one layout, and stretches of too
+few plain ones, for the fast ways: with these it is many blocks, and takes those.
 """
 RANDOM = settings(
     deadline=None,
@@ -483,9 +485,9 @@ def agree(found, events):
 
 
 @contextmanager
-def tight(*, few=None, block_bytes=None):
+def tight(*, few=None, block_bytes=None, long=None):
     """
-    Let the ways in which events are read change early: with so few lines, after so many bytes.
+    Let the ways in which events are read change early: with so few lines, after so many bytes, for stretches so short.
     """
     with pytest.MonkeyPatch.context() as patch:
         if few is not None:
@@ -494,6 +496,8 @@ def tight(*, few=None, block_bytes=None):
         if block_bytes is not None:
             patch.setattr(blocks, "_BLOCK_BYTES", block_bytes)
             patch.setattr(blocks, "_PIECE_BYTES", block_bytes)
+        if long is not None:
+            patch.setattr(statement_rows, "_LONG", long)
         yield
 
 
@@ -550,7 +554,9 @@ def test_programs_with_something_odd(tmp_path, tapes, chunk, limits):
         check(tmp_path, tapes, chunk=chunk)
 
 
-@pytest.mark.parametrize(("chunk", "limits"), [(5, {"few": 1}), (64, {"block_bytes": 15_000}), (5000, {})])
+@pytest.mark.parametrize(
+    ("chunk", "limits"), [(5, {"few": 1}), (64, {"block_bytes": 15_000, "long": 1}), (5000, {}), (5000, {"long": 1})]
+)
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_programs(tmp_path, pattern, chunk, limits):
     """A program's session with nothing odd about it gives the rows that telling it one by one gives."""
@@ -592,7 +598,9 @@ def test_each_field_with_each_type(tmp_path, kind, values, together):
         check(tmp_path, [lines], chunk=len(lines) if together else len(before) + 1 + len(after))
 
 
-@pytest.mark.parametrize(("chunk", "limits"), [(1, {}), (4, {}), (1000, {"few": 1}), (1000, {"block_bytes": 1000})])
+@pytest.mark.parametrize(
+    ("chunk", "limits"), [(1, {}), (4, {"long": 1}), (1000, {"few": 1}), (1000, {"block_bytes": 1000, "long": 2})]
+)
 def test_each_bad_line_among_sound_ones(tmp_path, chunk, limits):
     """A line that is no event is told of and counts as a gap, wherever it stands, also the first and the last."""
     tapes = []

@@ -18,6 +18,7 @@ for one; a client that sends several before it looks at the answers (a pipeline)
 """
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 MAX_WAITING: Final = 4096
@@ -29,7 +30,7 @@ class Pairing:
     Matches results to the rows of their statements.
     """
 
-    __slots__ = ("_answered", "_seen_result", "doubt", "sent", "waiting")
+    __slots__ = ("answered", "doubt", "seen_result", "sent", "waiting")
 
     def __init__(self, *, max_waiting: int = MAX_WAITING) -> None:
         self.waiting: deque[int] = deque(maxlen=max_waiting)
@@ -38,8 +39,10 @@ class Pairing:
         """Statements that were ever in `waiting`."""
         self.doubt = False
         """Whether it is not known whose the next result is."""
-        self._answered = 0  # of them: those that have their results, and those whose results are nobody's
-        self._seen_result = False
+        self.answered = 0
+        """Of them, those that have their results, and those whose results are nobody's."""
+        self.seen_result = False
+        """With `doubt`, whether there was a result since the gap."""
 
     def start(self) -> None:
         """
@@ -53,11 +56,11 @@ class Pairing:
         Events are missing here.
         """
         self._forget()
-        self.doubt, self._seen_result = True, False
+        self.doubt, self.seen_result = True, False
 
     def _forget(self) -> None:
         self.waiting.clear()
-        self._answered = self.sent
+        self.answered = self.sent
 
     def statement(self, row: int) -> None:
         """
@@ -66,11 +69,28 @@ class Pairing:
         Without `doubt` this is no more than to add it to `waiting`, and one to `sent`.
         """
         if self.doubt:
-            if not self._seen_result:
+            if not self.seen_result:
                 return
             self.doubt = False
         self.waiting.append(row)
         self.sent += 1
+
+    def advance(self, sent: int, answered: int, numbers: Callable[[int], Sequence[int]]) -> None:
+        """
+        Have *sent* more statements sent and *answered* more results come; there is no `doubt`.
+
+        Args:
+            sent: How many statements.
+            answered: How many results that some statement waited for, or one that was given up.
+            numbers: Returns the rows of the last ones of these statements, as many as it is asked for.
+        """
+        limit = self.sent + sent if self.waiting.maxlen is None else self.waiting.maxlen
+        self.sent += sent
+        self.answered += answered
+        kept = min(limit, self.sent - self.answered, len(self.waiting) + sent)
+        for _ in range(min(len(self.waiting), len(self.waiting) + sent - kept)):
+            self.waiting.popleft()
+        self.waiting.extend(numbers(min(kept, sent)))
 
     def give_up(self) -> None:
         """
@@ -83,10 +103,10 @@ class Pairing:
         Return the row of the statement that a result belongs to; None if that is not known.
         """
         if self.doubt:
-            self._seen_result = True
+            self.seen_result = True
             return None
-        if self.sent == self._answered:
+        if self.sent == self.answered:
             return None
-        self._answered += 1
-        given_up = self.sent - self._answered >= len(self.waiting)
+        self.answered += 1
+        given_up = self.sent - self.answered >= len(self.waiting)
         return None if given_up else self.waiting.popleft()

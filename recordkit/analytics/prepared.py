@@ -27,6 +27,12 @@ class Prepared:
     def __len__(self) -> int:
         return len(self._texts)
 
+    def has_room(self, entries: int, chars: int) -> bool:
+        """
+        Whether so much more can be put without anything being forgotten.
+        """
+        return len(self._texts) + entries <= self._max_entries and self._chars + chars <= self._max_chars
+
     def put(self, name: Hashable, text: Any) -> None:
         """
         Remember the text of *name*; what is no text counts as not prepared.

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from recordkit.analytics.blocks import Block
+from recordkit.analytics.event_columns import EventColumns
 from recordkit.analytics.query_arrays import query_batch, result_columns, statement_columns
 from recordkit.analytics.reading import Piece, event_blocks
-from recordkit.analytics.statement_rows import EventColumns, Session, Walk
+from recordkit.analytics.statement_rows import Session, Walk
 from recordkit.container import Recording
 from recordkit.errors import FormatError
 from recordkit.limits import MIB
@@ -126,11 +127,10 @@ class QueryRows:
             broken = [row for row, owner in block.broken if owner == recording and begin <= row <= end]
             self._session.walk(walk, columns, begin, end, first=self._first, broken=broken)
         self._session.leave(columns)
-        if walk.rows:
-            import pyarrow as pa
-
-            owners = block.recordings.take(pa.array(walk.rows, pa.int64()))
-            self._held.append((statement_columns(columns, walk, self._deriver), owners))
+        places = walk.statements()
+        if places is not None:
+            owners = block.recordings.take(places.rows)
+            self._held.append((statement_columns(columns, places, walk.own, self._deriver), owners))
         if self._numbers:
             self._results = result_columns(columns, walk, self._results)
             yield from self._settled()

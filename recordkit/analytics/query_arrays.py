@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from recordkit.analytics.event_columns import EventColumns
 from recordkit.analytics.query_columns import QUERIES, SESSION_FIELDS
 from recordkit.analytics.schema import arrow_schema
-from recordkit.analytics.statement_rows import EventColumns, Walk
+from recordkit.analytics.statement_places import Own, Places
+from recordkit.analytics.statement_rows import Walk
 from recordkit.analytics.statement_texts import derived
 from recordkit.events import Event
 from recordkit.events.place import time_of
@@ -30,14 +32,14 @@ _RESULT_TYPES: Final[Mapping[str, type]] = {
 }  # fmt: skip
 
 
-def statement_columns(columns: EventColumns, walk: Walk, deriver: Deriver) -> "pa.RecordBatch":
+def statement_columns(columns: EventColumns, places: Places, own: Own, deriver: Deriver) -> "pa.RecordBatch":
     """
     Return what is known of each statement without its result.
     """
     import pyarrow as pa
 
-    count = len(walk.rows)
-    rows = pa.array(walk.rows, pa.int64())
+    rows = places.rows
+    count = len(rows)
     schema = arrow_schema(QUERIES, documented=False)
 
     def taken(name: str, source: str) -> "pa.Array":
@@ -47,15 +49,15 @@ def statement_columns(columns: EventColumns, walk: Walk, deriver: Deriver) -> "p
         return values if count == columns.count else values.take(rows)
 
     found = {name: taken(name, name) for name in ("time", "ei", "uid", "event", *SESSION_FIELDS)}
-    if walk.unusual:
-        found |= _of_statements(columns, walk)
-    else:
+    if places.texts is None:
         found |= {
             "statement": taken("statement", "db_query"),
             "parameters": _without_empty(taken("parameters", "db_query_parameters")),
             "prepared_name": pa.nulls(count, pa.string()),
             "resolved": pa.repeat(pa.scalar(value=True), count),
         }
+    else:
+        found |= _of_places(columns, places, own)
     which, kept = derived(found["statement"], found["db_protocol"], deriver)
     found |= {
         "statement_class": _encoded(which, [str(one.statement_class) for one in kept]),
@@ -67,35 +69,22 @@ def statement_columns(columns: EventColumns, walk: Walk, deriver: Deriver) -> "p
     return pa.RecordBatch.from_pydict(found)
 
 
-def _of_statements(columns: EventColumns, walk: Walk) -> "dict[str, pa.Array]":
+def _of_places(columns: EventColumns, places: Places, own: Own) -> "dict[str, pa.Array]":
     """
     Return the columns of what was run where some statements are not what their row says.
     """
     import pyarrow as pa
 
-    count, rows = columns.count, walk.rows
-    texts: list[str | None] = []
-    lists: list[list[str | None]] = []
-    text_at: list[int] = rows.copy()
-    parameters_at: list[int | None] = list(rows)
-    names: list[str | None] = [None] * len(rows)
-    resolved = [True] * len(rows)
-    for place, statement in walk.unusual.items():
-        text, bound_to, names[place], resolved[place], _ = statement
-        text_at[place] = count + len(texts)
-        texts.append(text)
-        if isinstance(bound_to, list):
-            parameters_at[place] = 2 * count + len(lists)
-            lists.append(bound_to)
-        else:
-            parameters_at[place] = None if bound_to is None else count + bound_to
-    plain, given, bound = map(columns.column, ("db_query", "db_query_parameters", "parameters"))
-    parameters = _picked_from([given, bound], pa.array(lists, pa.list_(pa.string())), count, parameters_at)
+    count, string, lists = columns.count, pa.string(), pa.list_(pa.string())
+    plain, query, given, bound = map(columns.column, ("db_query", "query", "db_query_parameters", "parameters"))
+    words = columns.words("statement_name")
+    names = pa.array(words.texts, string).take(words.codes)
+    parameters = _picked_from([given, bound], pa.array(own.lists, lists), count, places.parameters)
     return {
-        "statement": _picked_from([plain], pa.array(texts, pa.string()), count, text_at),
+        "statement": _picked_from([plain, query], pa.array(own.texts, string), count, places.texts),
         "parameters": _without_empty(parameters),
-        "prepared_name": pa.array(names, pa.string()),
-        "resolved": pa.array(resolved, pa.bool_()),
+        "prepared_name": _picked_from([names], pa.array(own.names, string), count, places.names),
+        "resolved": places.resolved,
     }
 
 
@@ -113,17 +102,17 @@ def _without_empty(lists: "pa.ListArray") -> "pa.ListArray":
 
 
 def _picked_from(
-    columns: "Sequence[pa.Array | None]", last: "pa.Array", count: int, places: Sequence[int | None]
+    columns: "Sequence[pa.Array | None]", last: "pa.Array", count: int, places: "pa.Int64Array"
 ) -> "pa.Array":
     """
-    Return the values at *places* in *columns*, of *count* values each, and *last*, behind each other; None is nulls.
+    Return the values at *places* in *columns*, of *count* values each, and *last*, behind each other; null is null.
     """
     import pyarrow as pa
 
     if all(values is None for values in columns) and not len(last):
         return pa.nulls(len(places), last.type)
     arrays = [pa.nulls(count, last.type) if values is None else values for values in columns]
-    return pa.concat_arrays([*arrays, last]).take(pa.array(places, pa.int64()))
+    return pa.concat_arrays([*arrays, last]).take(places)
 
 
 def result_columns(columns: EventColumns, walk: Walk, kept: "pa.Table | None") -> "pa.Table":

@@ -133,6 +133,24 @@ class Statements:
         """
         return self._portals.get(portal) or _UNKNOWN
 
+    def prepared(self, name: str) -> tuple[str | None, bool]:
+        """
+        Return the text of PostgreSQL's statement *name*, and whether it is beyond doubt; see `Prepared.get`.
+        """
+        return self._prepared.get(name)
+
+    def hold(self, portal: str, statement: Statement) -> None:
+        """
+        PostgreSQL's *portal* stands for *statement* now.
+        """
+        self._portals[portal] = statement
+
+    def has_room(self, names: int, chars: int, portals: int) -> bool:
+        """
+        Whether so many can be prepared and bound, with so long texts, without anything being forgotten.
+        """
+        return self._prepared.has_room(names, chars) and len(self._portals) + portals < MAX_PORTALS
+
     def leave(self, parameters_at: Callable[[list[int]], list[list[str | None]]]) -> None:
         """
         The block of events is left: get what bound portals have in it.
