@@ -71,7 +71,7 @@ def test_texts_of_an_array(texts, begin):
     found = Spans.of(pa.array(texts, pa.binary())[begin:])
     assert found.texts().to_pylist() == texts[begin:]
     assert len(found) == len(texts[begin:])
-    assert found.whole == (b"".join(texts) if texts[begin:] else b"")
+    assert found.whole.to_pybytes() == (b"".join(texts) if texts[begin:] else b"")
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 1000, 1024])

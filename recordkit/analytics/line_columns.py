@@ -28,7 +28,7 @@ from recordkit.analytics.rows import Row, row_of
 from recordkit.analytics.sample_lines import Field, fields_of
 from recordkit.analytics.schema import EVENT_TYPES, REST, arrow_type
 from recordkit.analytics.slots import Columns, Slot, converted, marked, unmarked
-from recordkit.analytics.spans import Spans, UnfitError, demand
+from recordkit.analytics.spans import Spans, UnfitError, demand, is_ascii, occurs
 from recordkit.events.codec import is_utf8
 
 if TYPE_CHECKING:
@@ -103,8 +103,11 @@ class _Walk:
         self._texts = Spans.of(lines.texts).before(len(b"\n"))
         self._begun = list[_Branch]()
         data = self._texts.whole
-        if is_utf8(data):
-            self._texts = replace(self._texts, data=pa.py_buffer(marked(data)))
+        plain = is_ascii(data) and not occurs(b"\\", data)  # most are, and need no copy
+        if not plain and is_utf8(copy := data.to_pybytes()):
+            self._texts = replace(self._texts, data=pa.py_buffer(marked(copy)))
+            plain = True
+        if plain:
             self._begun.append(_Branch(lines.rows, self._texts, 0, ()))
         self._pieces: list[Piece] = []
         self._read: list[pa.Int32Array] = []  # lines that were read to their ends

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from recordkit.analytics.moments import SHORTEST, fraction_digits, has_form, moments_of
 from recordkit.analytics.schema import TIME_DIGITS, ColumnType
-from recordkit.analytics.spans import UnfitError, demand
+from recordkit.analytics.spans import UnfitError, demand, occurs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,13 +126,14 @@ def _texts(values: "pa.BinaryArray") -> "pa.StringArray":
     import pyarrow.compute as pc
 
     data = _data_of(values)
-    if b'"' in data:
+    if occurs(b'"', data):
         demand(pc.invert(pc.match_substring(values, b'"')))
-    if any(mark[:1] in data for mark in (_QUOTE, _BACKSLASH, b"\\")):  # one byte: a tenth of the time that two take
+    if any(occurs(mark[:1], data) for mark in (_QUOTE, _BACKSLASH, b"\\")):
+        data = data.to_pybytes()
         for escape, character in _ESCAPES.items():
             if escape in data:
                 values = pc.replace_substring(values, escape, character)
-        if b"\\" in _data_of(values):
+        if occurs(b"\\", _data_of(values)):
             demand(pc.invert(pc.match_substring(values, b"\\")))
         values = pc.replace_substring(pc.replace_substring(values, _QUOTE, b'"'), _BACKSLASH, b"\\")
     return values.view(pa.string())
@@ -144,7 +145,7 @@ def _lists(values: "pa.BinaryArray") -> "pa.ListArray":
 
     lists = pc.split_pattern(values, _SEPARATOR)
     items = lists.flatten()
-    if b'"' in _data_of(items):
+    if occurs(b'"', _data_of(items)):
         demand(pc.invert(pc.match_substring_regex(values, r'(^|[^,])"|"([^,]|$)')))
         raise UnfitError
     try:
@@ -157,7 +158,7 @@ def _integers(values: "pa.BinaryArray") -> "pa.Int64Array":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    firsts = _data_of(pc.binary_slice(values, 0, 1))
+    firsts = _data_of(pc.binary_slice(values, 0, 1)).to_pybytes()
     if len(firsts) < len(values) or b"0" in firsts or b"-" in firsts:
         demand(pc.match_substring_regex(values, _INTEGER))
     try:
@@ -178,14 +179,15 @@ def _times(values: "pa.BinaryArray") -> "tuple[pa.TimestampArray, pa.Int8Array]"
     return moments, fraction_digits(texts)
 
 
-def _data_of(values: "pa.BinaryArray") -> bytes:
+def _data_of(values: "pa.BinaryArray") -> "pa.Buffer":
     """
     Return the bytes of all *values* behind each other.
     """
+    import pyarrow as pa
+
     _, offsets, data = values.buffers()
     if data is None or not len(values):
-        return b""
+        return pa.py_buffer(b"")
     places = memoryview(offsets).cast("i")
     first, last = places[values.offset], places[values.offset + len(values)]
-    found: bytes = data.slice(first, last - first).to_pybytes()
-    return found
+    return data.slice(first, last - first)
