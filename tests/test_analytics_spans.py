@@ -12,14 +12,13 @@ LINES = st.lists(LINE, min_size=1, max_size=20)
 
 
 def spans(lines):
-    return lines_of([b"".join(line + b"\n" for line in lines)])[0]
+    return lines_of(b"".join(line + b"\n" for line in lines))[0]
 
 
-@given(lines=LINES, cut=st.integers(0, 20))
-def test_lines_are_found_and_so_are_control_characters(lines, cut):
-    """Whatever lines there are, in however many parts, each is found, and told whether it has control characters."""
-    parts = [b"".join(line + b"\n" for line in part) for part in (lines[:cut], lines[cut:]) if part]
-    found, controlled = lines_of(parts)
+@given(lines=LINES)
+def test_lines_are_found_and_so_are_control_characters(lines):
+    """Whatever lines there are, each is found, and told whether it has control characters."""
+    found, controlled = lines_of(b"".join(line + b"\n" for line in lines))
     assert found.texts().to_pylist() == lines
     assert [found[place] for place in range(len(lines))] == lines
     expected = [any(byte < 0x20 for byte in line) for line in lines]

@@ -100,12 +100,13 @@ class _Walk:
         import pyarrow as pa
 
         self._lines = lines
-        self._texts = Spans.of(lines.texts).before(len(b"\n"))
+        texts = lines.tails.texts() if lines.texts is None else lines.texts
+        self._texts = Spans.of(texts)
         self._begun = list[_Branch]()
         data = self._texts.whole
-        plain = is_ascii(data) and not occurs(b"\\", data)  # most are, and need no copy
-        if not plain and is_utf8(copy := data.to_pybytes()):
-            self._texts = replace(self._texts, data=pa.py_buffer(marked(copy)))
+        plain = is_ascii(data) and not occurs(b"\\", data)  # most are, and need no other copy
+        if not plain and is_utf8(data.to_pybytes()):
+            self._texts = _marked(lines.tails)
             plain = True
         if plain:
             self._begun.append(_Branch(lines.rows, self._texts, 0, ()))
@@ -278,6 +279,18 @@ class _Walk:
             return self._lines.prefixes, which
         used = pc.unique(which)
         return [self._lines.prefixes[number] for number in used.to_pylist()], pc.index_in(which, used)
+
+
+def _marked(tails: Spans) -> Spans:
+    r"""
+    Return the texts `marked`; with their newlines: else ``\`` at an end would mean something with ``"`` behind it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lines = replace(tails, ends=pc.add(tails.ends, pa.scalar(1, pa.int32())))
+    texts = Spans.of(lines.texts())
+    return replace(texts, data=pa.py_buffer(marked(texts.whole.to_pybytes()))).before(len(b"\n"))
 
 
 def _next_varying(fields: Sequence[Field], begin: int) -> int:

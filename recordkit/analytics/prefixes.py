@@ -5,9 +5,10 @@ FORMAT.md asks writers to put a session's constant fields first. A `Prefix` is p
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from recordkit.analytics.line_starts import tails_of
 from recordkit.analytics.rows import BY_FIELD, Row, row_of
 from recordkit.analytics.spans import Spans, lines_of, numbers
 from recordkit.errors import InvalidEventError, UndecodableEventError
@@ -79,8 +80,8 @@ class CutLines(NamedTuple):
         prefixes: Theirs, in the order of the lines; one at least.
         which: Of each line, the number of its prefix.
         rows: The lines that begin with it.
-        texts: What is behind it, with the newline: else what ends a line and what begins the next could mean
-            something together.
+        tails: What is behind it, where it is, without the newline that follows.
+        texts: The same, as a copy; None if there is none yet.
         others: Lines that begin otherwise or have control characters, by their numbers.
     """
 
@@ -88,7 +89,8 @@ class CutLines(NamedTuple):
     prefixes: list[Prefix]
     which: "pa.Int32Array"
     rows: "pa.Int32Array"
-    texts: "pa.BinaryArray"
+    tails: Spans
+    texts: "pa.BinaryArray | None"
     others: list[tuple[int, bytes]]
 
 
@@ -100,10 +102,37 @@ def cut_lines(parts: Sequence[bytes], counts: Sequence[int]) -> CutLines | None:
         parts: Whole lines, one at least, each with its newline; less than 2 GiB.
         counts: How many lines each part has; those of a part are probably of one session.
     """
+    # joined by Python: pools of Arrow have fresh pages, filled with zeros, for each 8 MiB and more
+    text = b"".join(parts)
+    found = _of_one_prefix(text, parts, sum(counts))
+    return _of_any(text, counts) if found is None else found
+
+
+def _of_one_prefix(text: bytes, parts: Sequence[bytes], count: int) -> CutLines | None:
+    """
+    Return the lines of *text* if all of them seem to have the same long prefix, as those of one session do.
+    """
+    import pyarrow as pa
+
+    if not count:
+        return None
+    prefix = prefix_of(parts[0][: parts[0].index(b"\n")], _CONSTANT, {})
+    if prefix is None or not all(part.startswith(prefix.text) for part in parts):
+        return None
+    found = tails_of(pa.py_buffer(text), prefix.text, count)
+    if found is None:
+        return None
+    return CutLines(count, [prefix], pa.repeat(pa.scalar(0, pa.int32()), count), numbers(count), *found, [])
+
+
+def _of_any(text: bytes, counts: Sequence[int]) -> CutLines | None:
+    """
+    Return any lines.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lines, controlled = lines_of(parts)
+    lines, controlled = lines_of(text)
     if len(lines) != sum(counts):
         return None
     prefixes: list[Prefix] = []
@@ -122,15 +151,14 @@ def cut_lines(parts: Sequence[bytes], counts: Sequence[int]) -> CutLines | None:
         masks.append(mask)
     mask = pa.concat_arrays(masks)
     rows, others = numbers(len(lines)), list[tuple[int, bytes]]()
-    texts = Spans(lines.data, pa.concat_arrays(begins), lines.ends.filter(mask))
+    tails = Spans(lines.data, pa.concat_arrays(begins), lines.ends.filter(mask))
     if controlled is not None:
         kept = pc.invert(controlled.filter(mask))
-        mask, texts = pc.and_(mask, pc.invert(controlled)), texts.where(kept)
+        mask, tails = pc.and_(mask, pc.invert(controlled)), tails.where(kept)
     if mask.true_count < len(mask):
         rows, other = rows.filter(mask), pc.invert(mask)
         others = list(zip(pc.indices_nonzero(other).to_pylist(), lines.where(other).texts().to_pylist(), strict=True))
-    with_newlines = replace(texts, ends=pc.add(texts.ends, pa.scalar(1, pa.int32())))
-    return CutLines(len(lines), prefixes, pa.concat_arrays(which), rows, with_newlines.texts(), others)
+    return CutLines(len(lines), prefixes, pa.concat_arrays(which), rows, tails, None, others)
 
 
 def _stretches(lines: Spans, counts: Sequence[int]) -> Iterator[tuple[Prefix, int, int]]:

@@ -13,7 +13,6 @@ true: Arrow itself does not look, and would read where nothing is.
 """
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Self
@@ -211,18 +210,16 @@ class Spans:
         return self._from_begins[0]
 
 
-def lines_of(parts: Sequence[bytes]) -> "tuple[Spans, pa.BooleanArray | None]":
+def lines_of(text: bytes) -> "tuple[Spans, pa.BooleanArray | None]":
     """
-    Return the lines of all *parts*, and which of them have control characters; None if none has.
+    Return the lines of *text*, and which of them have control characters; None if none has.
 
     Args:
-        parts: Lines, each with its newline; one part at least, less than 2 GiB.
+        text: Lines, each with its newline; less than 2 GiB.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    # joined by Python: pools of Arrow have fresh pages, filled with zeros, for each 8 MiB and more
-    text = b"".join(parts)
     data = pa.py_buffer(text)
     codes = pa.Array.from_buffers(pa.uint8(), len(text), [None, data])
     places = _true_places(pc.less(codes, pa.scalar(_SPACE, pa.uint8())))
