@@ -21,7 +21,9 @@ from recordkit import analytics
 from recordkit.analytics import export_groups, export_workers, parquet
 from recordkit.analytics.export_tasks import TaskRun
 from recordkit.analytics.exporting import export
+from recordkit.container import Recording
 from recordkit.container.files import OsFiles
+from recordkit.container.table import ChunkTable
 from recordkit.store import open_store
 from recordkit.store.paths import create_store, sealed_path
 from store_recordings import NOON, write_open, write_sealed
@@ -183,6 +185,26 @@ def test_damage_in_a_divided_recording_is_told_once(tmp_path, small_files, chunk
     assert commits_of(tmp_path / "parts")[0]["recordings"] == commits_of(tmp_path / "one")[0]["recordings"]
 
 
+@pytest.mark.parametrize("by", [-9, -1, 1, 9])
+def test_an_index_that_is_wrong_changes_no_row(tmp_path, small_files, monkeypatch, by):
+    """Runs whose chunks stand elsewhere than the index says are exact: where one begins is looked at."""
+    store = tmp_path / "store"
+    write_huge(store, events=10, chunks=31)
+    sound = Recording.table
+
+    def wrong(recording):
+        entries = list(sound(recording))
+        table = ChunkTable(indexed=True)
+        for number, entry in enumerate(entries):
+            table.add(entry._replace(offset=entries[(number + by) % len(entries)].offset))
+        return table
+
+    monkeypatch.setattr(Recording, "table", wrong)
+    report = export(store, tmp_path / "out", table="events", workers=InParts(4))
+    assert (report.rows, report.problems) == (310, [])
+    assert exact(store, tmp_path / "out")
+
+
 def test_a_recording_that_is_replaced_while_it_is_read_in_parts_is_left_for_later(tmp_path, small_files):
     """Rows of two files under one name never come together: it is reported, and the next run exports it."""
     store = tmp_path / "store"
@@ -311,7 +333,7 @@ def test_runs_of_chunks_are_even(tmp_path):
     with open_store(tmp_path / "store") as store, store[sid] as recording:
         raw = recording.summary.raw_bytes
         for count in range(1, 12):
-            runs = list(export_groups.runs_of(recording, -(-raw // count)))
+            runs = list(export_groups.runs_of(recording.chunks(), -(-raw // count)))
             assert len(runs) == count
             assert sum(run.events for run in runs) == 150
             assert max(run.events for run in runs) - min(run.events for run in runs) <= 6

@@ -63,7 +63,8 @@ def _runs(found: Found, workers: int) -> list[TaskPart]:
         count = even  # so that all end at the same time
     try:
         with open_found(found.path, mode="salvage") as recording:
-            runs = list(runs_of(recording, ceil(summary.raw_bytes / count)))
+            # its index may be wrong: who reads a run looks whether it begins where it should
+            runs = list(runs_of(recording.table(), ceil(summary.raw_bytes / count)))
     except (FormatError, FileNotFoundError):
         return []  # who reads it will tell
     whole = TaskPart(0, summary.sid, found.path, summary.events)

@@ -7,7 +7,7 @@ need the whole recording is not). `batches` reads one split after the other; an 
 wherever it wants.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from recordkit.analytics.reading import Piece
 from recordkit.analytics.sources import Source, find, open_found
 from recordkit.analytics.tables import table_of
-from recordkit.container import Mode, Recording, State
+from recordkit.container import Mode, State
 from recordkit.container.layout import ChunkEntry
 from recordkit.errors import FormatError
 from recordkit.limits import MIB
@@ -84,7 +84,7 @@ def split_source(
         raw_bytes = found.summary.raw_bytes
         if divisible and found.sealed and raw_bytes >= 2 * split_bytes:
             with open_found(found.path, mode=mode) as recording:
-                for run in runs_of(recording, split_bytes):
+                for run in runs_of(recording.chunks(), split_bytes):
                     yield Split(table, (Part(str(found.path), run.after, run.last),), mode, run.events)
             continue
         if parts and size + raw_bytes > split_bytes:
@@ -133,15 +133,15 @@ class ChunkRun(NamedTuple):
     events: int
 
 
-def runs_of(recording: Recording, run_bytes: int) -> Iterator[ChunkRun]:
+def runs_of(chunks: Iterable[ChunkEntry], run_bytes: int) -> Iterator[ChunkRun]:
     """
-    Yield the chunks of *recording* in runs of about *run_bytes* of lines; by their headers, no payload is read.
+    Yield *chunks* of a recording in runs of about *run_bytes* of lines.
     """
     after: ChunkEntry | None = None
     last: ChunkEntry | None = None
     size = events = 0
     limit = run_bytes  # of all lines before the next border, so that no run is left over
-    for entry in recording.chunks():
+    for entry in chunks:
         if last is not None and events and size + entry.raw_size > limit:
             yield ChunkRun(after, last.sequence, events)
             after, events = last, 0

@@ -233,9 +233,12 @@ class Recording:
         """
         Yield the chunks behind *after* (default: from the first) that are there now, with their lines.
 
-        For a reader beside a writer: call it again, with the last entry it gave, to see what came since.
+        For a reader beside a writer: call it again, with the last entry it gave, to see what came since. If *after* is
+        not where it says, all chunks before it are read, too.
         """
         chunk = None if after is None else self._chunk_at(after.offset)
+        if chunk is not None and after is not None and chunk.header.sequence != after.sequence:
+            chunk = None
         start = None if chunk is None else Start(chunk.end, chunk.header.sequence + 1, chunk.header.chain)
         for chunk, raw in self._payloads(start):
             if after is None or chunk.header.sequence > after.sequence:
